@@ -301,6 +301,7 @@ job_runs = Table(
     Column("job", String(32), nullable=False),
     Column("slot", Time, nullable=False),  # when it was due
     Column("state", String(12), nullable=False),  # expected → running → done | failed | skipped
+    Column("attempts", Integer, nullable=False, default=0),  # a run cut off by a crash is begun again, a few times
     Column("owner", String(64)),
     Column("lease_until", Time),
     Column("started_at", Time),
