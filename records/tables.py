@@ -171,7 +171,9 @@ outreach = Table(
     Column("list_id", String(32), ForeignKey("outreach_lists.list_id"), nullable=False),
     Column("customer_id", Text, nullable=False),
     Column("play", String(48), nullable=False),
-    Column("trigger_key", Text, nullable=False),  # what set it off: order, bill, incident …; "night:<date>" if nothing did
+    Column(
+        "trigger_key", Text, nullable=False
+    ),  # what set it off: order, bill, incident …; "night:<date>" if nothing did
     Column("message", String(48), nullable=False),  # folder below templates/messages
     Column("message_version", String(64), nullable=False),
     Column("renderer_version", String(64), nullable=False),

@@ -1,0 +1,57 @@
+# The two commands a newcomer needs: `make run` and `make test`.
+# The other verbs: install · check · serve · bench · soak. After `make install` the command is .venv/bin/pehle.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+ifdef UV
+INSTALL = $(UV) pip install --quiet --python $(BIN)/python
+else
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+.PHONY: run test check install serve bench soak clean
+
+run: install
+	@$(BIN)/pehle demo
+
+serve: install
+	@$(BIN)/pehle up
+
+install: $(VENV)/.installed
+
+$(VENV)/.made: serving/preflight.py
+	@$(PYTHON) serving/preflight.py
+	@test -x $(BIN)/python || (echo "Making $(VENV)" && $(PYTHON) -m venv $(VENV))
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made requirements.lock pyproject.toml
+	@echo "Installing the locked libraries; about a minute the first time"
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.installed requirements-dev.lock
+	@echo "Installing what tests need"
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+test: $(VENV)/.tests
+	@$(BIN)/python -m pytest -q -m "not soak"
+
+check: $(VENV)/.tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/test_house.py tests/test_docs.py
+
+bench: $(VENV)/.tests
+	@$(BIN)/python tests/benchmarks/bench.py
+
+soak: $(VENV)/.tests
+	@$(BIN)/python -m pytest -q -m soak
+
+clean:
+	@rm -rf build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache .import_linter_cache

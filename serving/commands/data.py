@@ -1,0 +1,136 @@
+"""Commands that bring data in and turn it into signals: `import`, `features`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from serving.commands.shared_options import (
+    AsOfOption,
+    HomeOption,
+    JsonOption,
+    as_of_or_default,
+    home_path,
+    opened,
+    show,
+    show_json,
+    show_table,
+    tell,
+    wall_clock,
+)
+
+if TYPE_CHECKING:
+    from records.importing import ImportReport
+
+imports = typer.Typer(help="Bring events and customers in.", no_args_is_help=True, rich_markup_mode=None)
+features = typer.Typer(help="The signals: what they are, and their table.", no_args_is_help=True, rich_markup_mode=None)
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, JSON Lines or Parquet; also compressed.")]
+SHOWN_REJECTS = 10
+
+
+@imports.command("events")
+def import_events_command(
+    files: Files,
+    mapping: Annotated[
+        str | None, typer.Option(metavar="F", help="A mapping file, or the name of a shipped one: cdnow, sparkify.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count; write nothing.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import events. A second import of the same file adds none; bad rows are put aside with file, line and reason.
+
+    Example: pehle import events CDNOW_master.txt --mapping cdnow
+    """
+    from records.importing import import_events
+    from records.mapping import load_mapping
+
+    from serving.home import REAL, create_home
+
+    found = load_mapping(mapping) if mapping else None
+    place = create_home(home_path(home), REAL)
+    report = import_events(
+        place.log,
+        files,
+        found,
+        now=wall_clock(),
+        quarantine=place.data / "quarantine",
+        dry_run=dry_run,
+        progress=tell,
+    )
+    _show_report(report, as_json=as_json, dry_run=dry_run)
+
+
+@imports.command("customers")
+def import_customers_command(files: Files, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Import names, addresses, languages and consents; the headers are customer_id, name, email, phone, language, city.
+
+    Example: pehle import customers people.csv
+    """
+    from records.importing import import_customers
+
+    from serving.home import REAL, create_home
+
+    place = create_home(home_path(home), REAL)
+    report = import_customers(place.engine, files, now=wall_clock(), quarantine=place.data / "quarantine")
+    _show_report(report, as_json=as_json, dry_run=False)
+
+
+def _show_report(report: ImportReport, *, as_json: bool, dry_run: bool) -> None:
+    if as_json:
+        show_json({"accepted": report.accepted, "duplicates": report.duplicates, "rejected": report.rejected})
+        return
+    would = "would be " if dry_run else ""
+    show(f"{report.accepted} {would}accepted, {report.duplicates} duplicates, {report.rejected} {would}put aside.")
+    for reject in report.rejects[:SHOWN_REJECTS]:
+        show(f"  {reject.file}:{reject.line}: {reject.reason}")
+    if report.rejected > SHOWN_REJECTS:
+        show(f"  … and {report.rejected - SHOWN_REJECTS} more, all of them in data/quarantine/.")
+
+
+@features.command("list")
+def features_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The catalog of signals: name, the question it answers, unit, family and what "no data" gives.
+
+    Example: pehle features list --json
+    """
+    from features.build import fit_vocabulary
+    from features.catalog import catalog
+
+    from serving.home import Home
+    from serving.jobs import default_as_of
+
+    place = Home(home_path(home).resolve())
+    filled = place.exists() and place.log.summary().count > 0
+    signals = catalog(fit_vocabulary(place.log, default_as_of(place.log)) if filled else None)
+    rows = [
+        {"name": s.name, "question": s.question, "unit": s.unit, "family": s.family, "no_data": s.no_data}
+        for s in signals
+    ]
+    if as_json:
+        show_json(rows)
+        return
+    show_table(
+        [["signal", "unit", "family", "question"]] + [[r["name"], r["unit"], r["family"], r["question"]] for r in rows]
+    )
+
+
+@features.command("build")
+def features_build(
+    out: Annotated[Path, typer.Option(metavar="F", help="Where to write: CSV or Parquet by its ending.")],
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Write the signal table: one row per person seen before T.
+
+    Example: pehle features build --as-of 2026-04-01 --out signals.parquet
+    """
+    from features.build import write_signals
+
+    place = opened(home)
+    cutoff = as_of_or_default(place, as_of)
+    rows = write_signals(place.log, cutoff, out)
+    tell(f"{rows} people written to {out}.")

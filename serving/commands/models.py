@@ -1,0 +1,192 @@
+"""The data scientist's commands: `train`, `backtest`, `models`, `score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from serving.commands.shared_options import (
+    AsOfOption,
+    HomeOption,
+    JsonOption,
+    as_of_or_default,
+    clock_of,
+    moment,
+    opened,
+    show,
+    show_json,
+    show_table,
+    tell,
+)
+
+models = typer.Typer(
+    help="Trained models: list, promote, roll back.", invoke_without_command=True, rich_markup_mode=None
+)
+
+
+def train(as_of: AsOfOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Train at many cutoffs, compare the candidates, and put the winner in use if it passes the gate.
+
+    Example: pehle train --as-of 2026-04-01T00:00:00Z
+    """
+    from training.train import train as train_models
+
+    place = opened(home)
+    cutoff = as_of_or_default(place, as_of)
+    settings = place.settings
+    result = train_models(
+        place.log,
+        cutoff,
+        settings.churn,
+        settings.issues,
+        settings.training,
+        place.mlruns,
+        clock_of(place)(),
+        progress=tell,
+    )
+    if as_json:
+        show_json(result.as_json())
+        return
+    for note in result.notes:
+        show(note)
+    names = list(result.candidates[0]["metrics"]) if result.candidates else []
+    head = ["candidate", *names]
+    rows = [[c["name"], *(f"{c['metrics'][n]:.4f}" for n in names)] for c in result.candidates]
+    show_table([head, *rows])
+    show(f"{result.winner} won. {result.why}")
+
+
+def backtest(
+    first: Annotated[str, typer.Option("--from", metavar="T1", help="First cutoff.")],
+    last: Annotated[str, typer.Option("--to", metavar="T2", help="Last cutoff.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Walk through time: train before each cutoff, predict after it, and compare with the baselines.
+
+    Example: pehle backtest --from 2026-01-01 --to 2026-04-01
+    """
+    from training.backtest import backtest as walk
+
+    place = opened(home)
+    settings = place.settings
+    rows = walk(
+        place.log,
+        moment(first, "--from"),
+        moment(last, "--to"),
+        settings.churn,
+        settings.issues,
+        settings.training,
+        progress=tell,
+    )
+    if as_json:
+        show_json(rows)
+        return
+    if rows:
+        names = [name for name in rows[0] if name != "cutoff"]
+        shown = [[str(row["cutoff"])[:10], *(_figure(row[name]) for name in names)] for row in rows]
+        show_table([["cutoff", *names], *shown])
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+@models.callback()
+def models_list(context: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The versions, newest first, with their figures and which one is in use.
+
+    Example: pehle models --json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from training.registry import Registry
+
+    versions = Registry(opened(home).mlruns).versions()
+    if as_json:
+        show_json(versions)
+        return
+    if not versions:
+        show("No model yet. Make one with `pehle train`.")
+        return
+    rows = [
+        [
+            str(v["version"]),
+            str(v["alias"] or ""),
+            str(v["created_at"])[:16],
+            _figure(v["metrics"].get("log_loss", "")),
+            _figure(v["metrics"].get("auroc", "")),
+            str(v["model_sha256"])[:12],
+        ]
+        for v in versions
+    ]
+    show_table([["version", "in use as", "created", "log loss", "AUROC", "sha256"], *rows])
+
+
+@models.command("promote")
+def models_promote(version: str, home: HomeOption = None) -> None:
+    """Put a version in use. The one before can be brought back with `pehle models rollback`.
+
+    Example: pehle models promote 3
+    """
+    from training.registry import Registry
+
+    Registry(opened(home).mlruns).promote(version)
+    show(f"Model {version} is in use.")
+
+
+@models.command("rollback")
+def models_rollback(home: HomeOption = None) -> None:
+    """Bring back the version that was in use before.
+
+    Example: pehle models rollback
+    """
+    from training.registry import Registry
+
+    version = Registry(opened(home).mlruns).rollback()
+    show(f"Model {version} is in use again.")
+
+
+def score(
+    as_of: AsOfOption = None,
+    model: Annotated[str, typer.Option(metavar="champion|latest|V", help="Which model.")] = "champion",
+    reasons: Annotated[
+        Literal["top", "all", "none"], typer.Option(help="Reasons for those who may be contacted, all, or none.")
+    ] = "top",
+    out: Annotated[Path | None, typer.Option(metavar="F", help="Also write a file: CSV or Parquet.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score everyone eligible: chance of leaving, reasons, likely topics.
+
+    Example: pehle score --as-of 2026-04-01 --out scores.csv
+    """
+    from training.registry import Registry
+
+    from serving.scoring import score as score_customers
+    from serving.scoring import write_scores
+
+    place = opened(home)
+    cutoff = as_of_or_default(place, as_of)
+    chosen, version = Registry(place.mlruns).load(model)
+    run = score_customers(
+        place.log,
+        place.engine,
+        chosen,
+        version,
+        place.settings,
+        cutoff,
+        clock_of(place)(),
+        reasons=reasons,
+    )
+    if out is not None:
+        write_scores(run.table, out)
+    bands = run.count_by_band()
+    if as_json:
+        show_json({"as_of": cutoff.isoformat(), "customers": run.customers, "bands": bands, "model_version": version})
+        return
+    show(f"{run.customers} customers scored with model {version}: " + ", ".join(f"{n} {b}" for b, n in bands.items()))
+    if out is not None:
+        tell(f"Written to {out}.")

@@ -1,0 +1,154 @@
+"""The operator's commands: `serve`, `work`, `up`, `status`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from serving.commands.shared_options import (
+    HomeOption,
+    JsonOption,
+    clock_of,
+    opened,
+    show,
+    show_json,
+    show_table,
+    tell,
+    wall_clock,
+)
+
+if TYPE_CHECKING:
+    from serving.home import Home
+
+PortOption = Annotated[int | None, typer.Option(metavar="P", help="Port; a taken one moves on to the next.")]
+ReviewerOption = Annotated[str, typer.Option("--as", metavar="NAME", help="Who signs in with the printed link.")]
+
+
+def serve(port: PortOption = None, reviewer: ReviewerOption = "Meera Iyer", home: HomeOption = None) -> None:
+    """The review web app. Prints a sign-in link that works once.
+
+    Example: pehle serve --port 8800
+    """
+    place = opened(home)
+    run_web(place, port, reviewer)
+
+
+def work(home: HomeOption = None) -> None:
+    """Scheduler and sender: import, score, plan and retrain by night, send when messages are due. Ends with Ctrl-C.
+
+    Example: pehle work
+    """
+    from functools import partial
+    from time import sleep
+
+    from records.leadership import leadership
+    from serving.jobs import work as jobs_of
+    from serving.schedule import JOBS, TICK_SECONDS, owner_name, run_forever, tick
+
+    place = opened(home)
+    _log_to_stderr()
+    owner = owner_name()
+    told = False
+    while True:
+        with leadership(place.engine, place.data) as leads:
+            if leads:
+                tell(f"Working in {place.path}; Ctrl-C ends it.")
+                each = partial(
+                    tick, place.engine, place.settings.company.zone, jobs_of(place, owner), clock_of(place), owner
+                )
+                rare = [job for job in JOBS if not job.frequent]
+                often = [job for job in JOBS if job.frequent]
+                run_forever([partial(each, rare), partial(each, often)])
+                return
+        if not told:
+            tell("Another process works in this home; waiting to take over.")
+            told = True
+        sleep(TICK_SECONDS)
+
+
+def up(port: PortOption = None, reviewer: ReviewerOption = "Meera Iyer", home: HomeOption = None) -> None:
+    """Both at once: the web app here, scheduler and sender in a process beside it.
+
+    Example: pehle up
+    """
+    place = opened(home)
+    run_up(place, port, reviewer)
+
+
+def run_up(place: Home, port: int | None, reviewer: str) -> None:
+    """Serve, with a worker process that ends when this one does."""
+    command = [sys.executable, "-m", "serving.cli", "work", "--home", str(place.path)]
+    worker = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command, no shell
+    try:
+        run_web(place, port, reviewer)
+    finally:
+        worker.terminate()
+        worker.wait(timeout=30)
+
+
+def run_web(place: Home, port: int | None, reviewer: str) -> None:
+    """Listen, print where, and serve until stopped."""
+    import uvicorn
+    from records.sessions import create_link
+
+    from serving.web.app import create_app
+    from serving.web.listening import listen
+
+    web = place.settings.web
+    socket, bound = listen(web.host, web.port if port is None else port)
+    token = create_link(place.engine, reviewer, wall_clock())
+    tell("")
+    tell(f"  Open  http://{web.host}:{bound}/signin/{token}")
+    tell("  The link signs you in once. Ctrl-C stops the server.")
+    app = create_app(place, wall_clock, base_url=f"http://{web.host}:{bound}")
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    uvicorn.Server(config).run(sockets=[socket])
+
+
+def _log_to_stderr() -> None:
+    import logging
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+
+
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """What ran, what is late, what waits.
+
+    Example: pehle status --json
+    """
+    from serving.jobs import status as job_status
+
+    place = opened(home)
+    found = job_status(place, clock_of(place)())
+    if as_json:
+        show_json(found)
+        return
+    events = found["events"]
+    if not isinstance(events, dict) or not isinstance(found["jobs"], list) or not isinstance(found["outreach"], dict):
+        raise TypeError
+    show(f"{events['count']} events from {found['customers']} customers, {events['first']} to {events['last']}")
+    show(f"model in use: {found['champion'] or 'none; make one with `pehle train`'}")
+    waiting = ", ".join(f"{count} {state}" for state, count in found["outreach"].items()) or "none planned"
+    show(f"outreach: {waiting}")
+    rows = [
+        [job["name"], str(job["last_run"] or "never")[:16], str(job["next_run"])[:16], "LATE" if job["late"] else ""]
+        for job in found["jobs"]
+    ]
+    show_table([["job", "last run", "next run (UTC)", ""], *rows])
+
+
+def signin(reviewer: ReviewerOption = "Meera Iyer", home: HomeOption = None) -> None:
+    """A new sign-in link for a running web app; it works once, within an hour.
+
+    Example: pehle signin --as "Meera Iyer"
+    """
+    from records.sessions import create_link
+
+    place = opened(home)
+    web = place.settings.web
+    token = create_link(place.engine, reviewer, wall_clock())
+    show(f"http://{web.host}:{os.environ.get('PORT', web.port)}/signin/{token}")

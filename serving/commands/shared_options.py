@@ -1,0 +1,131 @@
+"""What do all commands share? The home, the present time, JSON on stdout and words on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from serving.home import Home
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="The home; default: $PEHLE_HOME, else the current folder."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="T", help="Use only what was known before T (ISO 8601). Default: see the manual."),
+]
+
+# Set by the option before the command's name: `pehle --home DIR status`.
+_chosen: dict[str, Path] = {}
+
+
+def choose_home(path: Path | None) -> None:
+    """Remember the home named before the command."""
+    if path is not None:
+        _chosen["home"] = path
+
+
+def home_path(option: Path | None) -> Path:
+    """The folder meant: the command's option, the one before the command, $PEHLE_HOME, or here."""
+    return option or _chosen.get("home") or Path(os.environ.get("PEHLE_HOME", "."))
+
+
+def opened(option: Path | None) -> Home:
+    """The home, opened; exits 1 naming `--home` if there is none."""
+    from serving.home import open_home
+
+    return open_home(home_path(option))
+
+
+def wall_clock() -> datetime:
+    """The time outside."""
+    return datetime.now(UTC)
+
+
+def clock_of(home: Home) -> Callable[[], datetime]:
+    """The time in this home: a simulated one may be ahead."""
+    from serving.home import clock
+
+    return clock(home, wall_clock)
+
+
+def moment(text: str, option: str) -> datetime:
+    """An instant from ISO 8601; without a zone it is UTC.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is not a time; names the option.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        msg = f"{text!r} is not a time. Write it like 2026-04-01 or 2026-04-01T00:00:00Z."
+        raise typer.BadParameter(msg, param_hint=option) from error
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def as_of_or_default(home: Home, text: str | None) -> datetime:
+    """`--as-of`, or UTC midnight after the last event; the default is told."""
+    from serving.jobs import default_as_of
+
+    if text is not None:
+        return moment(text, "--as-of")
+    found = default_as_of(home.log)
+    tell(f"Data until {found:%Y-%m-%d %H:%M} UTC (the end of the log).")
+    return found
+
+
+def tell(line: str) -> None:
+    """A line for the person at the terminal; stdout stays clean for data."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def show(line: str = "") -> None:
+    """A line of the answer."""
+    print(line)  # noqa: T201
+
+
+def show_json(value: Any) -> None:
+    """The answer as one JSON value."""
+    print(json.dumps(value, ensure_ascii=False, default=str))  # noqa: T201
+
+
+def show_table(rows: list[list[str]]) -> None:
+    """Columns aligned with spaces; the first row is the head."""
+    if not rows:
+        return
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@contextmanager
+def stage(name: str) -> Iterator[Callable[[str], None]]:
+    """One progress line per stage: its name at once, what came of it and its seconds at the end."""
+    from time import perf_counter
+
+    started = perf_counter()
+    outcome: list[str] = []
+    live = sys.stderr.isatty()
+    if live:
+        print(f"  {name} …", end="", file=sys.stderr, flush=True)  # noqa: T201
+    try:
+        yield outcome.append
+    except BaseException:
+        if live:
+            print(file=sys.stderr)  # noqa: T201
+        raise
+    text = f"  {name:<10} {outcome[-1] if outcome else 'done'}  ({perf_counter() - started:.1f} s)"
+    tell(("\r\033[K" if live else "") + text)

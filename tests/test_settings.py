@@ -1,0 +1,68 @@
+"""Settings: environment over file over default, and errors that name what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from records.errors import SettingError
+from serving.settings import load_settings
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "pehle.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_defaults_hold_where_nothing_is_said() -> None:
+    settings = load_settings(None, {})
+    assert (settings.churn.definition, settings.churn.horizon_days, settings.planning.cool_down_days) == (
+        "inactivity",
+        90,
+        14,
+    )
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, '[company]\ntimezone = "Asia/Kolkata"\nname = "Saral"\n')
+    monkeypatch.setenv("PEHLE_COMPANY__TIMEZONE", "Europe/Berlin")
+    settings = load_settings(file)
+    assert (settings.company.timezone, settings.company.name) == ("Europe/Berlin", "Saral")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[churn]\nhorizon = 90\n", r"Unknown setting 'churn.horizon' in .*pehle.toml"),
+        ("[chrun]\nhorizon_days = 90\n", r"Unknown setting 'chrun'"),
+        ("[churn]\nhorizon_days = 0\n", r"'churn.horizon_days' has the value 0"),
+        ('[company]\ntimezone = "Asia/Bombay-ish"\n', r"'company.timezone' has the value 'Asia/Bombay-ish'.*IANA"),
+        ("[churn\n", r"not valid TOML.*line 1"),
+    ],
+)
+def test_a_wrong_file_is_named_with_key_and_value(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        load_settings(written(tmp_path, text), {})
+
+
+@pytest.mark.parametrize("name", ["PEHLE_COMPANY__TIMEZON", "PEHLE_TIMEZONE", "PEHLE_CHRUN__EVENT"])
+def test_a_misspelt_variable_is_not_silently_ignored(name: str) -> None:
+    with pytest.raises(SettingError, match=name):
+        load_settings(None, {name: "x"})
+
+
+def test_a_secret_stays_out_of_sight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "smtp"
+    secret.write_text("correct horse\n", encoding="utf-8")
+    monkeypatch.setenv("PEHLE_SENDING__SMTP_PASSWORD_FILE", str(secret))
+    settings = load_settings(None)
+    assert settings.sending.password() == "correct horse"
+    assert "correct horse" not in repr(settings)
+
+
+def test_a_missing_secret_file_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PEHLE_STORE__URL_FILE", "/nowhere/url")
+    with pytest.raises(SettingError, match=r"store.url_file names /nowhere/url"):
+        load_settings(None).store.address()
