@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from records.outreach import batches
+from records.database import batches
 from records.tables import arms
 
 

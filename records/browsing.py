@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, distinct, func, select
 
-from records.outreach import Outreach, OutreachList, State, unfinished_list
+from records.outreach import Outreach, OutreachList, State, count_by_state, unfinished_list
 from records.paging import TABS
 from records.tables import customers, outreach, outreach_history, outreach_lists, passed_over
 
@@ -50,22 +50,11 @@ def latest_list(connection: Connection) -> OutreachList | None:
 
 def counts(connection: Connection, list_id: str) -> Counts:
     """How many rows each tab of a list has."""
-    grouped = connection.execute(
-        select(outreach.c.state, func.count()).where(outreach.c.list_id == list_id).group_by(outreach.c.state)
-    )
-    by_state = {str(state): int(number) for state, number in grouped}
+    by_state = count_by_state(connection, list_id)
     tab = {name: sum(by_state.get(state, 0) for state in states) for name, states in TABS.items()}
     left_out = sum(left_out_by_reason(connection, list_id).values())
     tab["all"] += left_out
     return Counts(left_out=left_out, **tab)
-
-
-def counts_by_state(connection: Connection, list_id: str | None = None) -> dict[str, int]:
-    """Outreach per state, of one list or of all."""
-    statement = select(outreach.c.state, func.count()).group_by(outreach.c.state).order_by(outreach.c.state)
-    if list_id is not None:
-        statement = statement.where(outreach.c.list_id == list_id)
-    return {str(state): int(number) for state, number in connection.execute(statement)}
 
 
 def left_out_by_reason(connection: Connection, list_id: str) -> dict[str, int]:

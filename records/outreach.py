@@ -9,20 +9,18 @@ exactly the rows meant, with one line of history for each. Nothing else in the p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
+from records.database import batches, reading
 from records.errors import StateError
 from records.tables import home_state, outreach, outreach_history, outreach_lists, passed_over
 
-T = TypeVar("T")
-BATCH = 1_000  # rows per transaction: a longer one would make the web app wait
 PLANNING = "planning"  # home_state: the list being written now; it is nobody's to see until it is complete
 
 
@@ -114,13 +112,6 @@ class PassedOver:
     play: str
     reason: str
     detail: str | None = None
-
-
-def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
-    """The items in lists of at most `size`."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 # ── ids ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -283,3 +274,12 @@ def find_outreach(connection: Connection, outreach_id: str) -> Outreach | None:
     """One outreach by its id."""
     row = connection.execute(select(outreach).where(outreach.c.outreach_id == outreach_id)).mappings().one_or_none()
     return Outreach(**row) if row else None
+
+
+def count_by_state(target: Engine | Connection, list_id: str | None = None) -> dict[str, int]:
+    """Outreach per state, of one list or of all."""
+    statement = select(outreach.c.state, func.count()).group_by(outreach.c.state).order_by(outreach.c.state)
+    if list_id is not None:
+        statement = statement.where(outreach.c.list_id == list_id)
+    with reading(target) as connection:
+        return {str(state): int(number) for state, number in connection.execute(statement)}

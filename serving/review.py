@@ -1,0 +1,198 @@
+"""Who may go out: what does a person approve, decline, take back, and what happens to what nobody decides?
+
+An approval binds exactly the words that were shown: each row's approval hash is recomputed from its frozen variables
+and today's templates first, and a row whose words changed since is refused. Whoever acts on a selection says how
+many people it holds; if that number changed meanwhile nothing happens and the new number is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, func, or_, select
+
+from records import audit
+from records.browsing import find_list
+from records.database import batches
+from records.errors import StateError, WordsError
+from records.outreach import Outreach, State, move_many
+from records.paging import Filter, Tab, matching_ids
+from records.tables import outreach, outreach_lists
+from serving.binding import why_words_differ
+
+Chosen = Sequence[str] | Filter  # outreach ids, or a filter of one list
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """What a decision did. `first_send_at`: when the first of them goes out, and so until when it can be undone."""
+
+    count: int
+    cost_minor: int
+    first_send_at: datetime | None
+    last_send_at: datetime | None
+
+
+def approve(engine: Engine, chosen: Chosen, *, reviewer: str, now: datetime, expected: int) -> Decided:
+    """Approve these rows, as `reviewer`, if they are still exactly `expected` many and their words are unchanged.
+
+    Raises
+    ------
+    StateError
+        The number changed, or somebody decided one of them first. Facts: expected, found.
+    WordsError
+        The words of a row are no longer those it was planned with.
+    """
+    expire(engine, now)
+    ids = _choose(engine, chosen, "waiting", expected, "Approve")
+    for batch in batches(ids):
+        with engine.connect() as connection:
+            rows = _rows(connection, batch)
+        changed = [(row.outreach_id, why) for row in rows if (why := why_words_differ(row))]
+        if changed:
+            raise WordsError(
+                f"{changed[0][0]}: {changed[0][1]}; nothing was approved in this step ({len(changed)} of {len(rows)}).",
+                remedy="Plan again, so that the list shows the words as they are now.",
+                ids=[one for one, _ in changed],
+            )
+    values = {"approved_by": reviewer, "approved_at": now}
+    return _decide(engine, ids, State.PLANNED, State.APPROVED, reviewer=reviewer, now=now, reason=None, values=values)
+
+
+def decline(
+    engine: Engine, chosen: Chosen, *, reviewer: str, now: datetime, expected: int, reason: str | None = None
+) -> Decided:
+    """Decline these rows, as `reviewer`, if they are still exactly `expected` many."""
+    ids = _choose(engine, chosen, "waiting", expected, "Decline")
+    return _decide(engine, ids, State.PLANNED, State.DECLINED, reviewer=reviewer, now=now, reason=reason, values={})
+
+
+def undo(
+    engine: Engine, chosen: Chosen, *, reviewer: str, now: datetime, decided_at: datetime | None = None
+) -> Decided:
+    """Take back approvals or refusals that have not begun to go out; with `decided_at` only those of that moment.
+
+    Rows a sender holds already, or whose time has come, stay as they are; the count says how many were taken back.
+    """
+    tab: Tab = chosen.tab if isinstance(chosen, Filter) and chosen.tab == "declined" else "approved"
+    with engine.connect() as connection:
+        ids = list(chosen) if not isinstance(chosen, Filter) else matching_ids(connection, replace(chosen, tab=tab))
+        found = [row for batch in batches(ids) for row in _rows(connection, batch)]
+    open_rows = [row for row in found if row.send_at > now and (decided_at is None or row.updated_at == decided_at)]
+    total = Decided(count=0, cost_minor=0, first_send_at=None, last_send_at=None)
+    for state in (State.APPROVED, State.DECLINED):
+        back = [row.outreach_id for row in open_rows if row.state == state]
+        if back:
+            values = {"approved_by": None, "approved_at": None}
+            done = _decide(engine, back, state, State.PLANNED, reviewer=reviewer, now=now, reason="undo", values=values)
+            total = replace(done, count=total.count + done.count, cost_minor=total.cost_minor + done.cost_minor)
+    return total
+
+
+def expire(engine: Engine, now: datetime) -> int:
+    """End what nobody decided in time (the list's `decide_by`, or its own hour came), and approvals past their date."""
+    waiting = select(outreach.c.outreach_id).join(outreach_lists, outreach_lists.c.list_id == outreach.c.list_id)
+    late = waiting.where(
+        outreach.c.state == State.PLANNED, or_(outreach_lists.c.decide_by <= now, outreach.c.send_at <= now)
+    )
+    stale = select(outreach.c.outreach_id).where(
+        outreach.c.state.in_((State.APPROVED, State.QUEUED)), outreach.c.expires_at <= now
+    )
+    total = 0
+    for statement, why in ((late, "nobody decided in time"), (stale, "no longer of use: its time passed")):
+        while True:
+            with engine.begin() as connection:
+                found = [str(row[0]) for row in connection.execute(statement.limit(1_000))]
+                for state in (State.PLANNED, State.APPROVED, State.QUEUED):
+                    ids = [row.outreach_id for row in _rows(connection, found) if row.state == state]
+                    if ids:
+                        move_many(
+                            connection, ids, expected=state, to=State.EXPIRED, now=now, actor="job:expire", reason=why
+                        )
+            total += len(found)
+            if not found:
+                break
+    return total
+
+
+def decide_until(connection: Connection, row: Outreach) -> datetime:
+    """Until when must a person decide this one? The list's time, or its own hour if that is earlier."""
+    the_list = find_list(connection, row.list_id)
+    return min(row.send_at, the_list.decide_by) if the_list else row.send_at
+
+
+# ── one decision ──────────────────────────────────────────────────────────────────────────────────────────
+def _choose(engine: Engine, chosen: Chosen, tab: Tab, expected: int, verb: str) -> list[str]:
+    with engine.connect() as connection:
+        if isinstance(chosen, Filter):
+            ids = matching_ids(connection, replace(chosen, tab=tab))
+        else:
+            wanted = list(dict.fromkeys(chosen))
+            ids = [
+                row.outreach_id
+                for batch in batches(wanted)
+                for row in _rows(connection, batch)
+                if row.state == State.PLANNED
+            ]
+    if len(ids) != expected:
+        raise StateError(
+            f"It is {len(ids)} now, not {expected}: the list changed since you looked.",
+            remedy=f"{verb} {len(ids)}?" if ids else "Look at the list again.",
+            expected=expected,
+            found=len(ids),
+        )
+    return ids
+
+
+def _decide(
+    engine: Engine,
+    ids: Sequence[str],
+    before: State,
+    after: State,
+    *,
+    reviewer: str,
+    now: datetime,
+    reason: str | None,
+    values: dict[str, object],
+) -> Decided:
+    done = 0
+    for batch in batches(ids):
+        with engine.begin() as connection:
+            move_many(
+                connection,
+                batch,
+                expected=before,
+                to=after,
+                now=now,
+                actor=reviewer,
+                reason=reason,
+                values=values,
+            )
+            audit.record(
+                connection,
+                now,
+                reviewer,
+                f"outreach {after}" if reason != "undo" else "outreach undo",
+                batch[0] if len(batch) == 1 else f"{len(batch)} outreach",
+                {"from": str(before), "to": str(after), "ids": list(batch), "reason": reason},
+            )
+        done += len(batch)
+    with engine.connect() as connection:
+        cost, first, last = 0, None, None
+        for batch in batches(ids):
+            part, earliest, latest = connection.execute(
+                select(
+                    func.sum(outreach.c.cost_minor), func.min(outreach.c.send_at), func.max(outreach.c.send_at)
+                ).where(outreach.c.outreach_id.in_(batch))
+            ).one()
+            cost += int(part or 0)
+            first = earliest if first is None else min(first, earliest)
+            last = latest if last is None else max(last, latest)
+    return Decided(count=done, cost_minor=cost, first_send_at=first, last_send_at=last)
+
+
+def _rows(connection: Connection, ids: Sequence[str]) -> list[Outreach]:
+    found = connection.execute(select(outreach).where(outreach.c.outreach_id.in_(ids))).mappings()
+    return [Outreach(**row) for row in found]
