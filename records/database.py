@@ -7,7 +7,7 @@ batches of at most BATCH_ROWS rows, and never keep a transaction open across I/O
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -132,12 +132,12 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     return int(connection.execute(statement).rowcount)
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write these rows whole; where the key is already there, the other columns given are replaced."""
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], keep: Collection[str] = ()) -> None:
+    """Write these rows; where the key is there already, the other columns are replaced, except those to `keep`."""
     if not rows:
         return
     keys = [column.name for column in table.primary_key.columns]
-    changed = [name for name in rows[0] if name not in keys]
+    changed = [name for name in rows[0] if name not in keys and name not in keep]
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement: Any = insert(table)
     connection.execute(
