@@ -124,12 +124,10 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     """How many of these rows were new? Those whose key is already there are left as they are."""
     if not rows:
         return 0
-    plain = [dict(row) for row in rows]
-    if connection.dialect.name == "postgresql":
-        statement: Any = postgresql.insert(table).values(plain).on_conflict_do_nothing()
-    else:
-        statement = sqlite.insert(table).values(plain).on_conflict_do_nothing()
-    return int(connection.execute(statement).rowcount)
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values([dict(row) for row in rows]).on_conflict_do_nothing()
+    # Not rowcount: psycopg has none for this statement.
+    return len(connection.execute(statement.returning(*table.primary_key.columns)).all())
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], keep: Collection[str] = ()) -> None:

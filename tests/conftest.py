@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# The databases of the tests: fixtures of that module, for every test.
+pytest_plugins = ["postgresql"]
+
 # A Thursday, 10:12 in India: inside the working day, outside quiet hours.
 NOW = datetime(2026, 11, 19, 4, 42, tzinfo=UTC)
 
