@@ -1,0 +1,107 @@
+"""How likely is each customer to leave, why, and what will they probably ask about: what did the model say, and when?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, select
+
+from records.database import batches, upsert
+from records.tables import scores, scoring_runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """The model's answer for one customer at one cutoff."""
+
+    score_id: str
+    run_id: str
+    customer_id: str
+    as_of: datetime
+    churn_probability: float
+    band: str  # high, medium, low
+    reasons: list[dict[str, Any]] = field(default_factory=list)  # strongest first; push > 0 raises the risk
+    topics: list[dict[str, Any]] = field(default_factory=list)  # likeliest first
+    model_version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One scoring of everybody eligible. Listed only when all its rows are stored."""
+
+    run_id: str
+    as_of: datetime
+    model_version: str
+    scored_at: datetime
+    customers: int
+
+
+UNFINISHED = -1  # `customers` while rows are still being written
+
+
+def save_run(engine: Engine, run: Run, rows: Iterable[Score]) -> None:
+    """Store a run in small transactions; the same model at the same instant replaces what it said before."""
+    with engine.begin() as connection:
+        upsert(connection, scoring_runs, [asdict(run) | {"customers": UNFINISHED}])
+    while True:
+        with engine.begin() as connection:
+            old = select(scores.c.score_id).where(scores.c.run_id == run.run_id).limit(1_000)
+            if not connection.execute(delete(scores).where(scores.c.score_id.in_(old))).rowcount:
+                break
+    for batch in batches(rows):
+        with engine.begin() as connection:
+            connection.execute(scores.insert(), [asdict(row) for row in batch])
+    with engine.begin() as connection:
+        upsert(connection, scoring_runs, [asdict(run)])
+
+
+def latest_run(connection: Connection, until: datetime | None = None) -> Run | None:
+    """The run with the newest cutoff (at or before `until`), the last scored of several."""
+    statement = select(scoring_runs).where(scoring_runs.c.customers != UNFINISHED)
+    if until is not None:
+        statement = statement.where(scoring_runs.c.as_of <= until)
+    newest = statement.order_by(scoring_runs.c.as_of.desc(), scoring_runs.c.scored_at.desc()).limit(1)
+    row = connection.execute(newest).mappings().one_or_none()
+    return Run(**row) if row else None
+
+
+def find_scores(
+    connection: Connection,
+    run_id: str,
+    *,
+    customers: Collection[str] | None = None,
+    bands: Collection[str] | None = None,
+) -> dict[str, Score]:
+    """The scores of a run by customer, of these people or these bands only."""
+    statement = select(scores).where(scores.c.run_id == run_id)
+    if bands is not None:
+        statement = statement.where(scores.c.band.in_(bands))
+    found: dict[str, Score] = {}
+    for some in [None] if customers is None else batches(sorted(set(customers))):
+        narrowed = statement if some is None else statement.where(scores.c.customer_id.in_(some))
+        found |= {row["customer_id"]: Score(**row) for row in connection.execute(narrowed).mappings()}
+    return found
+
+
+def find_score(connection: Connection, score_id: str) -> Score | None:
+    """One score by its id."""
+    row = connection.execute(select(scores).where(scores.c.score_id == score_id)).mappings().one_or_none()
+    return Score(**row) if row else None
+
+
+def newest_score(connection: Connection, customer_id: str) -> Score | None:
+    """The last thing the model said about one person."""
+    statement = select(scores).where(scores.c.customer_id == customer_id).order_by(scores.c.as_of.desc()).limit(1)
+    row = connection.execute(statement).mappings().first()
+    return Score(**row) if row else None
+
+
+def count_by_band(connection: Connection, run_id: str) -> dict[str, int]:
+    """People per band in a run."""
+    grouped = connection.execute(
+        select(scores.c.band, func.count()).where(scores.c.run_id == run_id).group_by(scores.c.band)
+    )
+    return {str(band): int(number) for band, number in grouped}
