@@ -10,8 +10,9 @@
     repeat_days                 not to a person who had this play within so many days
     channels, cost_minor        channels in order of preference; what one message costs on each
     offer_minor                 what the thing offered costs on average (a coupon); added to the message's cost
-    value_minor, assumed_effect what one good outcome is worth; share of people for whom the message makes the difference,
-                                assumed until measured. Their product is the value of one outreach
+    value_minor                 what one good outcome is worth
+    assumed_effect              share of people for whom the message makes the difference, assumed until measured;
+                                the product of the two is the value of one outreach
     send_between                local time window of the sending
     expires_hours               not sent later than this after planning
     even_with_open_ticket, even_if_escalated   true lifts the guard that otherwise holds every play back
@@ -25,8 +26,9 @@ A trigger either has `nightly = true` (looks at every scored person) or an `even
                                 nobody is planned twice for one play and key. Nightly: the date
     after_hours, within_hours   the event is at least, and at most, so old when we plan
     bands                       the person's risk band must be one of these
-    because                     {signals, topics, among_first}: a reason that raises the risk comes from a signal whose name
-                                matches one of the patterns, OR one of the topics is among the first so many likely ones
+    because                     {signals, topics, among_first}: a reason that raises the risk comes from a signal
+                                whose name matches one of the patterns, OR one of the topics is among the first so
+                                many likely ones
     also                        further conditions on the same person's events, all must hold:
         event | events, where   which events are counted
         same                    fields that must equal the trigger event's
@@ -36,13 +38,13 @@ A trigger either has `nightly = true` (looks at every scored person) or an `even
         latest                  filters that the latest counted event must pass
         name                    lends that latest event to the words as facts "<name>.<field>"
 
-A filter names a `field` (a column of the event log, or "properties.<key>") and one test: `is`, `one_of`, `at_least` or
-`at_most`; with `times` the number is multiplied by that other field (`at_least = 1.2, times = "properties.previous_amount"`).
-A field that is missing passes no test.
+A filter names a `field` (a column of the event log, or "properties.<key>") and one test: `is`, `one_of`, `at_least`
+or `at_most`; with `times` the number is multiplied by that other field (`at_least = 1.2, times =
+"properties.previous_amount"`). A field that is missing passes no test.
 
-An outcome has `kind` "event" (good if it happens within `window_days` of the send), "no_event" (good if it does not) or
-"still_active" (good if the person has not left), with `event`, `where`, `same` as above, and `words`: "about 8 `direction`
-`en`" must read as a sentence, e.g. "about 8 fewer asked about the bill".
+An outcome has `kind` "event" (good if it happens within `window_days` of the send), "no_event" (good if it does not)
+or "still_active" (good if the person has not left), with `event`, `where`, `same` as above, and `words`: "about 8
+`direction` `en`" must read as a sentence, e.g. "about 8 fewer asked about the bill".
 """
 
 from __future__ import annotations
@@ -298,7 +300,9 @@ def load_playbook(path: Path | None = None) -> Playbook:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise WordsError(f"Cannot read {file}: {error.strerror}.", remedy="Restore the file.", file=str(file)) from error
+        raise WordsError(
+            f"Cannot read {file}: {error.strerror}.", remedy="Restore the file.", file=str(file)
+        ) from error
     return _parse(str(file), content)
 
 
