@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from records.errors import WordsError
-from serving.playbook import LANGUAGES, ChannelName, InBoth, Name, Purpose
+from serving.plays import LANGUAGES, ChannelName, InBoth, Name, Purpose
 
 ROOT = Path(__file__).resolve().parent.parent / "templates" / "messages"
 FRAME = "_frame"

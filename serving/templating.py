@@ -34,9 +34,7 @@ def _environment(html: bool) -> ImmutableSandboxedEnvironment:
 def names_used(source: str, where: str) -> set[str]:
     """Which variables does a template use? Raises WordsError for anything but printing and asking."""
     if len(source) > LIMIT_CHARACTERS:
-        raise WordsError(
-            f"{where} has {len(source)} characters.", remedy=f"At most {LIMIT_CHARACTERS}.", rule="template"
-        )
+        raise WordsError(f"{where} is too long.", remedy=f"At most {LIMIT_CHARACTERS} characters.", rule="template")
     try:
         tree = _environment(False).parse(source)
     except (TemplateSyntaxError, RecursionError) as error:

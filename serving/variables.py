@@ -104,7 +104,7 @@ def sample_facts(message: str, *, root: Path = ROOT) -> dict[str, Any]:
 
 
 def greeting_name(name: Any) -> str:
-    """How do we address this person? By the first name, or the whole name where the first word is an initial or a title.
+    """How do we address this person? By the first name; by the whole name if that is an initial or a title.
 
     Empty if the name is missing or not fit to be printed: the words then greet without one.
 
