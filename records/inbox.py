@@ -54,7 +54,7 @@ def move_inbox(engine: Engine, log: EventLog) -> int:
             rows = connection.execute(waiting).all()
         if not rows:
             return moved
-        moved += log.append(_table([row.event for row in rows])).accepted
+        moved += log.append(events_table([row.event for row in rows])).accepted
         for batch in batches(row.event_id for row in rows):
             with engine.begin() as connection:
                 # Only whether it is set matters; the database's own clock serves.
@@ -62,7 +62,8 @@ def move_inbox(engine: Engine, log: EventLog) -> int:
                 connection.execute(done.values(moved_at=func.current_timestamp()))
 
 
-def _table(events: list[dict[str, Any]]) -> pa.Table:
+def events_table(events: list[dict[str, Any]]) -> pa.Table:
+    """These inbox rows as the log holds events."""
     columns = {}
     for field in EVENT_SCHEMA:
         values: list[Any] = [event.get(field.name) for event in events]
