@@ -1,0 +1,154 @@
+"""How do rows of any kind of file come in chunks of columns, in bounded memory?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from records.canonical import COLUMNS, REQUIRED
+from records.errors import InputError
+from records.mapping import Mapping
+from records.reading import Layout, Reject, Row, as_text, read_json, read_text
+
+CHUNK_ROWS = 50_000
+CHUNK_CHARACTERS = 32_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """Some rows of a source: the texts of its columns, side by side."""
+
+    lines: Sequence[int]
+    columns: Sequence[Any]  # lists or Arrow arrays
+    row: Callable[[int], str]  # the row at this place, as it stands in the file
+
+
+def open_chunks(
+    path: Path, layout: Layout, mapping: Mapping | None, reject: Callable[[Reject], None]
+) -> tuple[list[str], Iterator[Chunk]]:
+    """The source's columns that are read, and the rows in chunks."""
+    if layout.format == "jsonl":
+        sources = list(COLUMNS) if mapping is None else mapping.sources()
+        as_json = set() if mapping is None else _json_sources(mapping)
+        known = set(COLUMNS) if mapping is None else None
+        return sources, _json_chunks(read_json(path, reject, layout.encoding), sources, as_json, known, path, reject)
+    if layout.format == "parquet":
+        return _open_parquet(path, mapping)
+    names, rows = read_text(path, layout, reject)
+    sources = _needed(names, mapping, path)
+    return sources, _text_chunks(rows, [names.index(name) for name in sources])
+
+
+def _needed(names: Sequence[str], mapping: Mapping | None, path: Path) -> list[str]:
+    """Which of the file's columns are read; a refusal if one is missing, or unknown where there is no mapping."""
+    repeated = {name for name in names if list(names).count(name) > 1}
+    needed = list(REQUIRED) if mapping is None else mapping.sources()
+    missing = [name for name in needed if name not in names]
+    strange = [name for name in names if name not in COLUMNS] if mapping is None else []
+    if missing or strange or repeated & set(needed):
+        wrong = f"has no column {missing[0]!r}" if missing else f"has a column {strange[0]!r} that no event has"
+        if not missing and not strange:
+            wrong = f"has two columns {min(repeated & set(needed))!r}"
+        raise InputError(
+            f"{path} {wrong}; it has {', '.join(names)[:300]}.",
+            remedy="Name its columns in a mapping (--mapping), or correct the mapping.",
+            file=str(path),
+            line=1,
+            value=(missing or strange or sorted(repeated))[0],
+        )
+    return list(names) if mapping is None else needed
+
+
+def _text_chunks(rows: Iterator[Row], places: Sequence[int]) -> Iterator[Chunk]:
+    for some in _in_chunks(rows):
+        cells = list(zip(*(row[2] for row in some), strict=True))
+        raw = [row[1] for row in some]
+        yield Chunk(lines=[row[0] for row in some], columns=[cells[place] for place in places], row=raw.__getitem__)
+
+
+def _in_chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    some: list[Row] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += len(row[1])
+        if len(some) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _json_sources(mapping: Mapping) -> set[str]:
+    """Columns used only as properties: these keep their JSON type."""
+    return {rule.column for rule in mapping.properties.values()} - {rule.column for rule in mapping.columns.values()}
+
+
+def _json_chunks(
+    rows: Iterator[Row],
+    sources: Sequence[str],
+    as_json: set[str],
+    known: set[str] | None,
+    path: Path,
+    reject: Callable[[Reject], None],
+) -> Iterator[Chunk]:
+    def usable() -> Iterator[Row]:
+        for row in rows:
+            strange = row[2].keys() - known if known is not None else None
+            if strange:
+                name = min(strange)
+                reject(Reject(str(path), row[0], f"no event has a column {name[:80]!r}", name[:200], row[1]))
+            else:
+                yield row
+
+    for some in _in_chunks(usable()):
+        raw = [row[1] for row in some]
+        columns = []
+        for source in sources:
+            found = [_at(row[2], source) for row in some]
+            if source in as_json:
+                columns.append([None if value is None else json.dumps(value, ensure_ascii=False) for value in found])
+            else:
+                columns.append([as_text(value) for value in found])
+        yield Chunk(lines=[row[0] for row in some], columns=columns, row=raw.__getitem__)
+
+
+def _at(content: dict[str, Any], source: str) -> Any:
+    """The value under this name; a dot goes into an object."""
+    if source in content or "." not in source:
+        return content.get(source)
+    value: Any = content
+    for step in source.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _open_parquet(path: Path, mapping: Mapping | None) -> tuple[list[str], Iterator[Chunk]]:
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(
+            f"{path} cannot be read as Parquet: {error}.", remedy="Check the file.", file=str(path)
+        ) from error
+    sources = _needed(file.schema_arrow.names, mapping, path)
+    return sources, _parquet_chunks(file, sources)
+
+
+def _parquet_chunks(file: pq.ParquetFile, sources: Sequence[str]) -> Iterator[Chunk]:
+    start = 1
+    with file:
+        for batch in file.iter_batches(CHUNK_ROWS, columns=list(sources)):
+            columns = [batch.column(name) for name in sources]
+            lines = range(start, start + batch.num_rows)
+
+            def row(place: int, batch: pa.RecordBatch = batch) -> str:
+                return json.dumps(batch.slice(place, 1).to_pylist()[0], ensure_ascii=False, default=str)
+
+            yield Chunk(lines=lines, columns=columns, row=row)
+            start += batch.num_rows

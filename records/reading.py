@@ -1,0 +1,278 @@
+"""Which rows does a file from outside hold, and which of its lines cannot be rows at all?
+
+Everything is read as a stream. A bad line costs that line alone: it goes to `reject` with its number and the reason,
+and reading goes on with the next.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from records.errors import InputError
+
+MAX_LINE_BYTES = 1 << 20
+MAX_CELL = 131_072  # characters; also the limit of Python's csv reader
+MAX_LINES_OF_A_ROW = 200  # a quoted cell may hold line ends; a quote that never closes may not eat the file
+SNIFFED_BYTES = 4_096
+
+Format = Literal["csv", "whitespace", "fixed", "jsonl", "parquet"]
+ENDINGS: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One row that was not taken, and why."""
+
+    file: str
+    line: int  # the first line of the row; in Parquet the number of the row
+    reason: str
+    value: str | None  # the value at fault
+    row: str  # as it stands in the file
+
+
+Rejecting = Callable[[Reject], None]
+Row = tuple[int, str, Any]  # line, the row as it stands in the file, its cells (a list; in JSON Lines the object)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How a file is written."""
+
+    format: Format
+    separator: str = ","
+    header: tuple[str, ...] | None = None  # names of the columns of a file that does not carry them
+    skip_lines: int = 0
+    widths: tuple[int, ...] = ()  # of the columns, in characters, for "fixed"
+    encoding: str = "utf-8"
+
+
+def layout_of(path: Path) -> Layout:
+    """How is a file with this ending written?"""
+    found = ENDINGS.get(path.suffix.lower())
+    if found is None:
+        raise InputError(
+            f"{path.name}: a file ending in {path.suffix!r} cannot be read.",
+            remedy=f"Expected one of {', '.join(ENDINGS)}, or a mapping that names the format.",
+            file=str(path),
+        )
+    return Layout(format=found, separator="\t" if path.suffix.lower() == ".tsv" else ",")
+
+
+def open_input(path: Path) -> BinaryIO:
+    """The file's bytes, behind a byte order mark if it has one; a refusal names the file."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}.", remedy="Check the name and the rights.", file=str(path)
+        ) from error
+    start = file.read(4)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        file.close()
+        raise InputError(f"{path} is UTF-16.", remedy="Save it as UTF-8.", file=str(path), value="UTF-16")
+    if start[:2] == b"\x1f\x8b":
+        file.close()
+        raise InputError(f"{path} is compressed (gzip).", remedy="Unpack it first.", file=str(path), value="gzip")
+    file.seek(3 if start[:3] == b"\xef\xbb\xbf" else 0)
+    return file
+
+
+class Lines:
+    """The readable lines of a text file; the others go to `reject`. `taken` holds what was handed out lately."""
+
+    def __init__(self, file: BinaryIO, name: str, reject: Rejecting, encoding: str = "utf-8") -> None:
+        self.file = file
+        self.name = name
+        self.reject = reject
+        self.encoding = encoding
+        self.number = 0
+        self.taken: list[tuple[int, str]] = []
+        self._returned: deque[tuple[int, str]] = deque()
+
+    def __iter__(self) -> Lines:
+        return self
+
+    def __next__(self) -> str:
+        if len(self.taken) >= MAX_LINES_OF_A_ROW:
+            msg = f"a quote that does not close within {MAX_LINES_OF_A_ROW} lines"
+            raise csv.Error(msg)
+        line = self._returned.popleft() if self._returned else self._read()
+        self.taken.append(line)
+        return line[1]
+
+    def _read(self) -> tuple[int, str]:
+        while raw := self.file.readline(MAX_LINE_BYTES + 1):
+            self.number += 1
+            reason = None
+            if len(raw) > MAX_LINE_BYTES:
+                reason = f"the line is longer than {MAX_LINE_BYTES} bytes"
+                rest = raw
+                while rest and not rest.endswith(b"\n"):
+                    rest = self.file.readline(MAX_LINE_BYTES)
+                raw = raw[:MAX_CELL]
+            elif b"\0" in raw:
+                reason = "the line holds a NUL byte"
+            try:
+                text = raw.decode(self.encoding)
+            except UnicodeDecodeError as error:
+                reason = reason or f"the line is not {self.encoding.upper()} (byte {raw[error.start]:#04x})"
+                text = raw.decode(self.encoding, "backslashreplace")
+            if reason is None:
+                return self.number, text
+            self.refuse((self.number, text), reason)
+        raise StopIteration
+
+    def refuse(self, line: tuple[int, str], reason: str, value: str | None = None) -> None:
+        """Put this line aside."""
+        self.reject(Reject(self.name, line[0], reason, value, line[1].rstrip("\r\n")))
+
+    def take_back(self, lines: Sequence[tuple[int, str]]) -> None:
+        """Hand these out once more."""
+        self._returned.extendleft(reversed(lines))
+
+
+def read_text(path: Path, layout: Layout, reject: Rejecting) -> tuple[tuple[str, ...], Iterator[Row]]:
+    """The names of the columns, and the rows, of a file in columns."""
+    lines = Lines(open_input(path), str(path), reject, layout.encoding)
+    for _ in range(layout.skip_lines):
+        next(lines, None)
+        lines.taken.clear()
+    cells = _cells(lines, layout)
+    if layout.header is not None:
+        names = layout.header
+    else:
+        first = next(cells, None)
+        if first is None:
+            lines.file.close()
+            raise InputError(
+                f"{path} is empty.", remedy="Expected a line with the names of its columns.", file=str(path)
+            )
+        names = tuple(name.strip() for name in first[2])
+    return names, _even(cells, lines, len(names))
+
+
+def _even(cells: Iterator[Row], lines: Lines, width: int) -> Iterator[Row]:
+    """The rows with as many cells as there are columns."""
+    with lines.file:
+        for row in cells:
+            if len(row[2]) == width:
+                yield row
+            else:
+                lines.refuse((row[0], row[1]), f"{len(row[2])} columns where {width} are expected")
+
+
+def _cells(lines: Lines, layout: Layout) -> Iterator[Row]:
+    if layout.format == "csv":
+        yield from _csv_cells(lines, layout.separator)
+        return
+    ends = [sum(layout.widths[: index + 1]) for index in range(len(layout.widths))]
+    starts = [0, *ends[:-1]]
+    for line in lines:
+        number = lines.taken.pop()[0]
+        if not line.strip():
+            continue
+        text = line.rstrip("\r\n")
+        if layout.format == "whitespace":
+            yield number, text, text.split()
+        elif len(text) > ends[-1]:
+            lines.refuse((number, text), f"the line has {len(text)} characters where {ends[-1]} are expected")
+        else:
+            yield number, text, [text[a:b].strip() for a, b in zip(starts, ends, strict=True)]
+
+
+def _csv_cells(lines: Lines, separator: str) -> Iterator[Row]:
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    while True:
+        lines.taken.clear()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            # The fault is in the first line taken; the others may be good rows that an open quote swallowed.
+            first, *others = lines.taken
+            lines.refuse(first, f"not valid CSV: {error}")
+            lines.take_back(others)
+            reader = csv.reader(lines, delimiter=separator, strict=True)
+            continue
+        if cells:
+            yield lines.taken[0][0], "".join(text for _, text in lines.taken).rstrip("\r\n"), cells
+
+
+class _Exact(float):
+    """A JSON number with the text it was written in, so that an amount loses no digit."""
+
+    written: str
+
+    @classmethod
+    def read(cls, text: str) -> _Exact:
+        number = cls(text)
+        number.written = text
+        return number
+
+
+def read_json(path: Path, reject: Rejecting, encoding: str = "utf-8") -> Iterator[Row]:
+    """The objects of a JSON Lines file."""
+    lines = Lines(open_input(path), str(path), reject, encoding)
+    decode = json.JSONDecoder(parse_float=_Exact.read, parse_constant=_no_number).decode
+    with lines.file:
+        for text in lines:
+            line = lines.taken.pop()
+            stripped = text.strip()
+            if not stripped:
+                continue
+            try:
+                found = decode(stripped)
+                if "\\u" in stripped:
+                    _require_whole_characters(found)
+            except (ValueError, RecursionError) as error:
+                lines.refuse(line, f"not valid JSON: {error}")
+                continue
+            if isinstance(found, dict):
+                yield line[0], stripped, found
+            else:
+                lines.refuse(line, "not a JSON object")
+
+
+def _no_number(text: str) -> float:
+    msg = f"{text} is not a number"
+    raise ValueError(msg)
+
+
+def _require_whole_characters(value: Any) -> None:
+    """Escapes can spell a NUL, or half a character, which no UTF-8 file can hold."""
+    text = json.dumps(value, ensure_ascii=False)
+    if "\\u0000" in text:
+        msg = "it holds a NUL character"
+        raise ValueError(msg)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = "it holds half a character"
+        raise ValueError(msg) from error
+
+
+def as_text(value: Any) -> str | None:
+    """A JSON value as the text of a cell: exact for numbers, JSON again for lists and objects."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, _Exact):
+        return value.written
+    if isinstance(value, (bool, dict, list)):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return str(value)
