@@ -73,7 +73,8 @@ class EventLog:
             con.register("incoming_rows", table)
             source = "incoming_rows"
             if table.column("event_id").null_count:
-                source = f"({identified_sql('incoming_rows')})"
+                source = "identified_rows"
+                con.execute(f"create temp table identified_rows as {identified_sql('incoming_rows')}")
             return self.append_relation(con, source)
 
     def append_relation(self, con: duckdb.DuckDBPyConnection, source: str, *, dry_run: bool = False) -> Appended:
