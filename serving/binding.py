@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from records.outreach import Outreach
+from serving.rendering import RENDERER_VERSION, approval_hash, message_version
 
 
 def address_hash(channel: str, address: str) -> str:
@@ -18,20 +19,18 @@ def address_hash(channel: str, address: str) -> str:
 
 def why_words_differ(row: Outreach) -> str | None:
     """What changed since the row was planned, in words; None if nothing did."""
-    from serving import rendering
-
-    if rendering.message_version(row.message) != row.message_version:
+    if message_version(row.message) != row.message_version:
         return f"the words of {row.message} changed since it was planned"
-    if row.renderer_version != rendering.RENDERER_VERSION:
+    if row.renderer_version != RENDERER_VERSION:
         return "the way messages are built changed since it was planned"
     if address_hash(row.channel, row.address) != row.address_hash:
         return "the address is not the one it was planned for"
-    found = rendering.approval_hash(
+    found = approval_hash(
         address_hash=row.address_hash,
         message_version=row.message_version,
         renderer_version=row.renderer_version,
         language=row.language,
-        variables=row.variables,
         channel=row.channel,
+        variables=row.variables,
     )
     return None if found == row.approval_hash else "its variables are not those it was planned with"

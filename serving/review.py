@@ -7,7 +7,7 @@ many people it holds; if that number changed meanwhile nothing happens and the n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -155,7 +155,7 @@ def _decide(
     reviewer: str,
     now: datetime,
     reason: str | None,
-    values: dict[str, object],
+    values: Mapping[str, object],
 ) -> Decided:
     done = 0
     for batch in batches(ids):

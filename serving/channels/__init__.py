@@ -8,7 +8,7 @@ already have the message ("no" or "unknown"). A simulated home can only ever get
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -26,14 +26,11 @@ class Message:
     outreach_id: str
     channel: str  # email, whatsapp, sms
     to: str  # e-mail address or telephone number
-    to_name: str = ""
-    sender: str  # e-mail address or sender's name
-    sender_name: str = ""
-    subject: str = ""  # e-mail only
+    sender: str  # e-mail address, or the name shown above a chat
     text: str
-    html: str | None = None  # e-mail only
-    buttons: tuple[Mapping[str, str], ...] = ()  # WhatsApp: {"label", "url"}
-    headers: Mapping[str, str] = field(default_factory=dict)  # e-mail: List-Unsubscribe, …
+    raw: bytes = b""  # e-mail only: the whole message as it leaves, headers included
+    buttons: tuple[Mapping[str, str], ...] = ()  # WhatsApp: {"label", "url"}; without url it answers
+    footer: str = ""  # WhatsApp: how to stop
     language: str = "en"
     date: datetime
 

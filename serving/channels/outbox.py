@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from records.errors import ChannelError
 from serving.channels import Message, Receipt
-from serving.channels.mime import serialize
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Outbox:
 
     def deliver(self, message: Message) -> Receipt:
         """Write the message to its file."""
-        ending, content = ("eml", serialize(message)) if message.channel == "email" else ("json", as_json(message))
+        ending, content = ("eml", message.raw) if message.channel == "email" else ("json", as_json(message))
         name = f"{quote(message.outreach_id, safe='')}.{ending}"
         place = self.folder / message.channel
         aside = place / f".{name}.{os.getpid()}"
@@ -63,8 +62,9 @@ def as_json(message: Message) -> bytes:
         "outreach_id": message.outreach_id,
         "channel": message.channel,
         "to": message.to,
-        "sender": message.sender_name or message.sender,
+        "sender": message.sender,
         "text": message.text,
+        "footer": message.footer,
         "buttons": [dict(button) for button in message.buttons],
         "language": message.language,
         "date": message.date.isoformat(),

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 
 from records.errors import ChannelError
 from serving.channels import Message, Receipt
-from serving.channels.mime import address, message_id, serialize
 
 # RFC 5321 4.5.3.2.6: a shorter wait for the reply after the dot "would typically result in delivery of multiple
 # copies".
@@ -49,13 +48,12 @@ class Smtp:
 
     def deliver(self, message: Message) -> Receipt:
         """Speak MAIL, RCPT, DATA, the body, the dot. Raises ChannelError by the table above."""
-        body = serialize(message)
         server = self._connection()
         try:
             self._envelope(server, message)
             if server.sock is None:
                 raise smtplib.SMTPServerDisconnected("no socket")
-            server.sock.sendall(_stuffed(body))
+            server.sock.sendall(_stuffed(message.raw))
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             raise ChannelError(
@@ -95,8 +93,8 @@ class Smtp:
 
     def _envelope(self, server: smtplib.SMTP, message: Message) -> None:
         for step, (code, reply) in (
-            ("MAIL", server.mail(address(message.sender))),
-            ("RCPT", server.rcpt(address(message.to))),
+            ("MAIL", server.mail(message.sender)),
+            ("RCPT", server.rcpt(message.to)),
             ("DATA", server.docmd("DATA")),
         ):
             if code == (354 if step == "DATA" else 250) or (step == "RCPT" and code == 251):
@@ -117,7 +115,7 @@ class Smtp:
                 f"The mail server did not answer after the message: {error}.", permanent=True, sent="unknown"
             ) from error
         if 200 <= code < 300:
-            return Receipt(provider=f"smtp:{self.host}", provider_id=message_id(message))
+            return Receipt(provider=f"smtp:{self.host}", provider_id=message.outreach_id)
         if 400 <= code < 600:
             raise self._refusal("message", code, reply)
         self.close()

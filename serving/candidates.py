@@ -1,0 +1,245 @@
+"""Whom does any play fit at this moment, and what is known about these people? The reading half of planning."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, func, select
+
+from records.arms import load_arms
+from records.database import batches, get_state, insert_new
+from records.events import EventLog
+from records.outreach import HEARD, State
+from records.people import Permissions, find_customers, load_permissions
+from records.scores import Run, Score, find_scores, latest_run
+from records.tables import home_state, outreach
+from serving.channels import reachable
+from serving.decisions import Candidate, Options, Person
+from serving.plays import Playbook, Trigger
+from serving.settings import Settings
+from serving.standing import Standing, load_standing
+from serving.timing import decide_by
+from serving.triggers import Fit, find, people_sql
+
+if TYPE_CHECKING:
+    import duckdb
+
+SALT = "holdout_salt"
+PENDING = (State.PLANNED, State.APPROVED, State.QUEUED, State.CLAIMED)
+# A person whom a reviewer declined is not proposed for the same play again the next night.
+HAD_PLAY = (*HEARD, State.FAILED, State.HELD_OUT, State.DECLINED, *PENDING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """Everything `serving.decisions.decide` needs."""
+
+    candidates: Mapping[str, Sequence[Candidate]]
+    people: Mapping[str, Person]
+    arms: Mapping[tuple[str, str], str]
+    options: Options
+    run: Run | None
+    relation: str
+
+
+def gather(
+    engine: Engine,
+    log: EventLog,
+    settings: Settings,
+    playbook: Playbook,
+    *,
+    as_of: datetime,
+    now: datetime,
+    only: Collection[str] | None = None,
+) -> Gathered:
+    """Run every trigger and load what is known about those found; `only` narrows to some people."""
+    moment = min(as_of, now)  # "2 hours ago" is meant from now, even if the data promise to reach to midnight
+    relation = log.relation_sql(until=moment)
+    with engine.connect() as connection:
+        run = latest_run(connection, until=as_of)
+        with log.connection() as con:
+            fits = _find_all(con, connection, relation, playbook, run, moment, only)
+            standing: dict[str, Standing] = {}
+            if fits:
+                people_sql(con, "fitted", fits)
+                standing = load_standing(
+                    con,
+                    relation,
+                    "fitted",
+                    as_of=moment,
+                    churn=settings.churn,
+                    escalated=playbook.nothing.escalated,
+                )
+        people = _people(connection, fits, standing, run, now)
+        arms = {key: arm.arm for key, arm in load_arms(connection).items()}
+        spent = spent_this_month(connection, settings, now)
+    company, planning = settings.company, settings.planning
+    options = Options(
+        now=now,
+        decide_by=decide_by(now, planning.decide_by, company.zone),
+        quiet=(planning.quiet_from, planning.quiet_until),
+        timezone=company.timezone,
+        language=company.language,
+        offers_days=planning.cool_down_days,
+        budget_left_minor=max(0, planning.budget_minor - spent),
+        salt=holdout_salt(engine),
+        channels=reachable(settings.sending, simulated=get_state(engine, "kind") == "simulated"),
+    )
+    return Gathered(candidates=fits, people=people, arms=arms, options=options, run=run, relation=relation)
+
+
+def _find_all(
+    con: duckdb.DuckDBPyConnection,
+    connection: Connection,
+    relation: str,
+    playbook: Playbook,
+    run: Run | None,
+    moment: datetime,
+    only: Collection[str] | None,
+) -> dict[str, list[Candidate]]:
+    among = people_sql(con, "asked_for", only) if only is not None else None
+    found: dict[str, list[Candidate]] = defaultdict(list)
+    for play in playbook.plays:
+        taken: set[str] = set()  # the first way that holds counts
+        for way, trigger in enumerate(play.trigger):
+            fits = _fits(con, connection, relation, trigger, way, run, moment, among, only)
+            for fit in fits:
+                if fit.customer_id not in taken:
+                    found[fit.customer_id].append((play, fit))
+            taken |= {fit.customer_id for fit in fits}
+    return dict(found)
+
+
+def _fits(
+    con: duckdb.DuckDBPyConnection,
+    connection: Connection,
+    relation: str,
+    trigger: Trigger,
+    way: int,
+    run: Run | None,
+    moment: datetime,
+    among: str | None,
+    only: Collection[str] | None,
+) -> list[Fit]:
+    if trigger.nightly:
+        if run is None:
+            return []
+        scored = find_scores(connection, run.run_id, customers=only, bands=trigger.bands or None)
+        willing = [customer_id for customer_id, score in scored.items() if reason_fits(trigger, score)]
+        name = people_sql(con, "willing", willing)
+        return find(con, relation, trigger, way, as_of=moment, people=name) if willing else []
+    fits = _newest_of_each(find(con, relation, trigger, way, as_of=moment, people=among))
+    if not (trigger.bands or trigger.because) or not fits:
+        return fits
+    scored = find_scores(connection, run.run_id, customers=[fit.customer_id for fit in fits]) if run else {}
+    return [fit for fit in fits if (score := scored.get(fit.customer_id)) and reason_fits(trigger, score)]
+
+
+def _newest_of_each(fits: Sequence[Fit]) -> list[Fit]:
+    newest: dict[str, Fit] = {}
+    for fit in sorted(fits, key=lambda fit: (fit.at, fit.key)):
+        newest[fit.customer_id] = fit
+    return [newest[customer_id] for customer_id in sorted(newest)]
+
+
+def reason_fits(trigger: Trigger, score: Score) -> bool:
+    """Is the person in one of the bands, and at risk for a reason the play can do something about?"""
+    if trigger.bands and score.band not in trigger.bands:
+        return False
+    because = trigger.because
+    if because is None:
+        return True
+    raising = [str(reason["signal"]) for reason in score.reasons if reason["push"] > 0]
+    if any(fnmatchcase(signal, pattern) for signal in raising for pattern in because.signals):
+        return True
+    return any(topic["topic"] in because.topics for topic in score.topics[: because.among_first])
+
+
+def _people(
+    connection: Connection,
+    ids: Collection[str],
+    standing: Mapping[str, Standing],
+    run: Run | None,
+    now: datetime,
+) -> dict[str, Person]:
+    customers = find_customers(connection, ids)
+    permissions = load_permissions(connection, ids, now)
+    scored = find_scores(connection, run.run_id, customers=ids) if run else {}
+    past = _past_outreach(connection, ids)
+    return {
+        one: Person(
+            customer=customers.get(one),
+            may=_may(permissions, one),
+            standing=standing.get(one, Standing()),
+            score=scored.get(one),
+            **_heard(past.get(one, []), standing.get(one, Standing())),
+        )
+        for one in ids
+    }
+
+
+def _may(permissions: Permissions, customer_id: str) -> Any:
+    return lambda channel, purpose: permissions.may(customer_id, channel, purpose)
+
+
+def _past_outreach(connection: Connection, ids: Collection[str]) -> dict[str, list[Any]]:
+    c = outreach.c
+    found: dict[str, list[Any]] = defaultdict(list)
+    for batch in batches(sorted(ids)):
+        rows = connection.execute(
+            select(c.customer_id, c.play, c.trigger_key, c.state, c.purpose, c.send_at, c.fenced_at).where(
+                c.customer_id.in_(batch)
+            )
+        )
+        for row in rows:
+            found[row.customer_id].append(row)
+    return found
+
+
+def _heard(past: Sequence[Any], standing: Standing) -> dict[str, Any]:
+    """What our own list of outreach adds to what the events say about messages."""
+    plays: dict[str, datetime] = {}
+    for row in past:
+        if row.state in HAD_PLAY:
+            plays[row.play] = max(plays.get(row.play, row.send_at), row.send_at)
+    written = [row for row in past if row.fenced_at is not None and row.state in (*HEARD, State.FAILED)]
+    times = [row.fenced_at for row in written] + ([standing.last_message_at] if standing.last_message_at else [])
+    return {
+        "pending": any(row.state in PENDING for row in past),
+        "keys": frozenset((row.play, row.trigger_key) for row in past),
+        "plays": plays,
+        "last_message_at": max(times, default=None),
+        "last_offer_at": max((row.fenced_at for row in written if row.purpose == "promotional"), default=None),
+    }
+
+
+def gone_this_month(connection: Connection, settings: Settings, now: datetime) -> int:
+    """What went out since the company's month began, in minor units."""
+    local = now.astimezone(settings.company.zone)
+    start = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    c = outreach.c
+    gone = select(func.sum(c.cost_minor)).where(c.fenced_at >= start, c.state.in_((*HEARD, State.FAILED)))
+    return int(connection.execute(gone).scalar() or 0)
+
+
+def spent_this_month(connection: Connection, settings: Settings, now: datetime) -> int:
+    """What went out this month, and what waits or is approved to go out, in minor units."""
+    c = outreach.c
+    promised = select(func.sum(c.cost_minor)).where(c.state.in_(PENDING), c.arm == "treated")
+    return gone_this_month(connection, settings, now) + int(connection.execute(promised).scalar() or 0)
+
+
+def holdout_salt(engine: Engine) -> str:
+    """What the comparison groups are drawn with: made at the first planning, then never changed."""
+    found = get_state(engine, SALT)
+    if found is None:
+        with engine.begin() as connection:
+            insert_new(connection, home_state, [{"key": SALT, "value": secrets.token_hex(16)}])
+        found = get_state(engine, SALT)
+    return str(found)

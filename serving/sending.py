@@ -1,0 +1,318 @@
+"""How does what was approved go out, at most once each, and what became of it?
+
+    claim      the row is this sender's (guarded; safe to give back)
+    fence      last check and commit, before the first byte leaves: after this nothing is ever tried again by guesswork
+    deliver    the channel
+    record     sent, refused, or unknown, with the event `message_sent` in the same transaction
+
+A sender that dies between fence and record leaves a row that may or may not have arrived. The next pass of anybody
+turns such rows of *dead* senders into `unknown`; code never sends them again. Only a clear "no" of the provider (a
+temporary refusal, a connection that broke before the message was handed over) puts a fenced row back into the queue.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, func, select
+
+from records.database import get_state
+from records.errors import ChannelError, PehleError, SettingError, StateError
+from records.events import EventLog
+from records.inbox import post_event
+from records.outreach import Outreach, State, move
+from records.people import Customer, find_customers
+from records.tables import outreach, outreach_history, provider_messages
+from serving.channels import Channel, Message, Receipt
+from serving.composing import compose
+from serving.last_check import Look, look_again, may_go
+from serving.left_out import NOT_SENT
+from serving.planning import refuse_stale
+from serving.playbook import load_playbook
+from serving.plays import Playbook
+from serving.senders import present, recover
+from serving.settings import Settings
+from serving.timing import zone
+from serving.tokens import link_secret
+
+HELD_AT_ONCE = 100  # rows claimed together: one look at the events serves them all
+ON_THE_WAY = (State.APPROVED, State.QUEUED)
+TRIES = 5
+WAIT = timedelta(minutes=5)  # after the first refusal "for now"; doubles with each
+Step = Callable[[str, str], None]
+
+
+def unwatched(_step: str, _outreach_id: str) -> None:
+    """Nobody watches the steps; the tests of sudden death do."""
+
+
+@dataclass
+class SendReport:
+    """What one pass did."""
+
+    sent: int = 0
+    refused: int = 0
+    unknown: int = 0
+    later: int = 0  # put back: the provider or the hour said "later"
+    skipped: Counter[str] = field(default_factory=Counter)  # reason → rows that ended without being sent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """Everything one pass needs."""
+
+    engine: Engine
+    log: EventLog
+    settings: Settings
+    playbook: Playbook
+    channels: Mapping[str, Channel]
+    now: datetime
+    owner: str
+    step: Step
+
+    @property
+    def actor(self) -> str:
+        return f"job:send {self.owner}"
+
+
+def send_due(
+    engine: Engine,
+    log: EventLog,
+    settings: Settings,
+    channels: Mapping[str, Channel],
+    now: datetime,
+    owner: str,
+    *,
+    playbook: Playbook | None = None,
+    limit: int = 2_000,
+    step: Step = unwatched,
+) -> SendReport:
+    """Send what is approved and due, one pass. `owner` names this sender; two at once never send a row twice.
+
+    Raises
+    ------
+    StaleData
+        The log is too old to check whether messages are still true.
+    SettingError
+        The home is simulated and a channel is one that reaches real people.
+    """
+    if get_state(engine, "kind") == "simulated" and any(channel.live for channel in channels.values()):
+        raise SettingError(
+            "This home is simulated, and a channel that reaches real people was handed to its sender.",
+            remedy="A simulated company writes to the outbox only.",
+        )
+    report = SendReport()
+    with present(log.data, owner):
+        report.unknown += recover(engine, log.data, now, owner)
+        sender = Sender(
+            engine=engine,
+            log=log,
+            settings=settings,
+            playbook=playbook or load_playbook(),
+            channels=channels,
+            now=now,
+            owner=owner,
+            step=step,
+        )
+        left = min(limit, _rate_left(engine, settings, now))
+        if left and _due(engine, now, 1):
+            refuse_stale(log, settings, now)
+        while left > 0 and (ids := _due(engine, now, min(left, HELD_AT_ONCE))):
+            held = _claim(sender, ids)
+            left -= len(ids)
+            if held:
+                _send_held(sender, held, report)
+    return report
+
+
+def _rate_left(engine: Engine, settings: Settings, now: datetime) -> int:
+    """How many more may go out this minute."""
+    with engine.connect() as connection:
+        gone = select(func.count()).where(
+            outreach.c.fenced_at > now - timedelta(minutes=1), outreach.c.fenced_at <= now
+        )
+        return max(0, settings.sending.max_per_minute - int(connection.execute(gone).scalar_one()))
+
+
+def _due(engine: Engine, now: datetime, limit: int) -> list[str]:
+    with engine.connect() as connection:
+        found = connection.execute(
+            select(outreach.c.outreach_id)
+            .where(outreach.c.state.in_(ON_THE_WAY), outreach.c.arm == "treated", outreach.c.send_at <= now)
+            .order_by(outreach.c.send_at, outreach.c.outreach_id)
+            .limit(limit)
+        )
+        return [str(row[0]) for row in found]
+
+
+def _claim(sender: Sender, ids: Sequence[str]) -> list[Outreach]:
+    """Make these rows ours, those that are still free; one short transaction."""
+    held = []
+    with sender.engine.begin() as connection:
+        for one in ids:
+            try:
+                move(
+                    connection,
+                    one,
+                    expected=ON_THE_WAY,
+                    to=State.CLAIMED,
+                    now=sender.now,
+                    actor=sender.actor,
+                    values={"owner": sender.owner, "claimed_at": sender.now},
+                )
+            except StateError:
+                continue  # another sender was first
+            held.append(one)
+        rows = connection.execute(select(outreach).where(outreach.c.outreach_id.in_(held))).mappings()
+        found = [Outreach(**row) for row in rows]
+    for one in held:
+        sender.step("claimed", one)
+    return sorted(found, key=lambda row: (row.send_at, row.outreach_id))
+
+
+def _send_held(sender: Sender, held: Sequence[Outreach], report: SendReport) -> None:
+    look = look_again(sender.engine, sender.log, sender.settings, sender.playbook, held, sender.now)
+    customers = find_customers(sender.engine, {row.customer_id for row in held})
+    secret = link_secret(sender.engine)
+    for row in held:
+        customer = customers.get(row.customer_id)
+        try:
+            message = compose(row, sender.settings, secret, sender.now)
+        except PehleError as error:
+            _end(sender, row, State.CANCELLED, f"the message cannot be built: {error.message}")
+            report.skipped["no_words"] += 1
+            continue
+        if _fence(sender, row, customer, look, report):
+            _deliver(sender, row, message, report)
+
+
+def _fence(sender: Sender, row: Outreach, customer: Customer | None, look: Look, report: SendReport) -> bool:
+    """The last check and the fence, in one transaction. True: the message may leave now, and only now."""
+    sender.step("before fence", row.outreach_id)
+    play = sender.playbook.play(row.play)
+    place = zone(customer.timezone if customer else None, sender.settings.company.timezone)
+    with sender.engine.begin() as connection:
+        verdict = may_go(connection, row, play, look, sender.settings, place, sender.now)
+        reason: str | None = verdict.reason or None
+        if reason is None and row.channel not in sender.channels:
+            reason = "no_channel"
+        if reason is not None:
+            to = State.EXPIRED if reason == "expired" else State.CANCELLED
+            values: dict[str, object] = {}
+        elif verdict.again or verdict.later:
+            to, reason = State.QUEUED, None
+            values = {"send_at": verdict.later, "owner": None} if verdict.later else {"owner": None}
+        else:
+            to, values = State.FENCED, {"fenced_at": sender.now}
+        move(
+            connection,
+            row.outreach_id,
+            expected=[State.CLAIMED],
+            to=to,
+            now=sender.now,
+            actor=sender.actor,
+            owner=sender.owner,
+            reason=NOT_SENT[reason].en if reason else None,
+            values=values,
+        )
+    if reason is not None:
+        report.skipped[reason] += 1
+    report.later += to == State.QUEUED
+    sender.step("fenced" if to == State.FENCED else "let go", row.outreach_id)
+    return to == State.FENCED
+
+
+def _deliver(sender: Sender, row: Outreach, message: Message, report: SendReport) -> None:
+    try:
+        receipt = sender.channels[row.channel].deliver(message)
+    except ChannelError as error:
+        _record_error(sender, row, error, report)
+        return
+    except Exception as error:  # noqa: BLE001 - whatever a channel does wrong, the row must end where a person sees it
+        _end(sender, row, State.UNKNOWN, f"the channel failed: {type(error).__name__}", State.FENCED)
+        report.unknown += 1
+        return
+    sender.step("delivered", row.outreach_id)
+    _record_sent(sender, row, receipt)
+    report.sent += 1
+    sender.step("recorded", row.outreach_id)
+
+
+def _record_sent(sender: Sender, row: Outreach, receipt: Receipt) -> None:
+    with sender.engine.begin() as connection:
+        move(
+            connection,
+            row.outreach_id,
+            # We hold the receipt: should somebody have taken us for dead meanwhile, the truth still wins.
+            expected=[State.FENCED, State.UNKNOWN],
+            to=State.SENT,
+            now=sender.now,
+            actor=sender.actor,
+            owner=sender.owner,
+            values={"sent_at": sender.now},
+        )
+        connection.execute(
+            provider_messages.insert().values(
+                provider=receipt.provider, provider_id=receipt.provider_id, outreach_id=row.outreach_id
+            )
+        )
+        post_event(
+            connection,
+            {
+                "event_id": f"message_sent:{row.outreach_id}",
+                "customer_id": row.customer_id,
+                "occurred_at": sender.now,
+                "name": "message_sent",
+                "channel": row.channel,
+                "properties": {"outreach_id": row.outreach_id, "play": row.play},
+            },
+            sender.now,
+        )
+
+
+def _record_error(sender: Sender, row: Outreach, error: ChannelError, report: SendReport) -> None:
+    if error.sent != "no":
+        _end(sender, row, State.UNKNOWN, error.message, State.FENCED)
+        report.unknown += 1
+        return
+    tries = _tries(sender.engine, row.outreach_id)
+    if error.permanent or tries >= TRIES:
+        _end(sender, row, State.REFUSED, error.message, State.FENCED)
+        report.refused += 1
+        return
+    values = {"owner": None, "send_at": sender.now + WAIT * 2 ** (tries - 1), "fenced_at": None}
+    _end(sender, row, State.QUEUED, error.message, State.FENCED, values)
+    report.later += 1
+
+
+def _tries(engine: Engine, outreach_id: str) -> int:
+    with engine.connect() as connection:
+        fences = select(func.count()).where(
+            outreach_history.c.outreach_id == outreach_id, outreach_history.c.to_state == State.FENCED
+        )
+        return int(connection.execute(fences).scalar_one())
+
+
+def _end(
+    sender: Sender,
+    row: Outreach,
+    to: State,
+    reason: str,
+    expected: State = State.CLAIMED,
+    values: Mapping[str, object] | None = None,
+) -> None:
+    with sender.engine.begin() as connection:
+        move(
+            connection,
+            row.outreach_id,
+            expected=[expected],
+            to=to,
+            now=sender.now,
+            actor=sender.actor,
+            owner=sender.owner,
+            reason=reason,
+            values=values,
+        )
