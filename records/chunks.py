@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from records.canonical import COLUMNS, REQUIRED
 from records.errors import InputError
 from records.mapping import Mapping
-from records.reading import Layout, Reject, Row, as_text, read_json, read_text
+from records.reading import Layout, Reject, Row, as_text, layout_of, read_json, read_text
 
 CHUNK_ROWS = 50_000
 CHUNK_CHARACTERS = 32_000_000
@@ -130,14 +130,18 @@ def _at(content: dict[str, Any], source: str) -> Any:
 
 
 def _open_parquet(path: Path, mapping: Mapping | None) -> tuple[list[str], Iterator[Chunk]]:
+    file = _parquet_file(path)
+    sources = _needed(file.schema_arrow.names, mapping, path)
+    return sources, _parquet_chunks(file, sources)
+
+
+def _parquet_file(path: Path) -> pq.ParquetFile:
     try:
-        file = pq.ParquetFile(path)
+        return pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(
             f"{path} cannot be read as Parquet: {error}.", remedy="Check the file.", file=str(path)
         ) from error
-    sources = _needed(file.schema_arrow.names, mapping, path)
-    return sources, _parquet_chunks(file, sources)
 
 
 def _parquet_chunks(file: pq.ParquetFile, sources: Sequence[str]) -> Iterator[Chunk]:
@@ -152,3 +156,24 @@ def _parquet_chunks(file: pq.ParquetFile, sources: Sequence[str]) -> Iterator[Ch
 
             yield Chunk(lines=lines, columns=columns, row=row)
             start += batch.num_rows
+
+
+def open_rows(path: Path, reject: Callable[[Reject], None]) -> tuple[list[str] | None, Iterator[Row]]:
+    """The names of a file's columns (None where each row names its own) and its rows as objects."""
+    layout = layout_of(path)
+    if layout.format == "jsonl":
+        return None, read_json(path, reject)
+    if layout.format == "parquet":
+        file = _parquet_file(path)
+        return list(file.schema_arrow.names), _parquet_rows(file)
+    names, rows = read_text(path, layout, reject)
+    return list(names), ((line, raw, dict(zip(names, cells, strict=True))) for line, raw, cells in rows)
+
+
+def _parquet_rows(file: pq.ParquetFile) -> Iterator[Row]:
+    line = 0
+    with file:
+        for batch in file.iter_batches(CHUNK_ROWS):
+            for content in batch.to_pylist():
+                line += 1
+                yield line, json.dumps(content, ensure_ascii=False, default=str), content
