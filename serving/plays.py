@@ -1,4 +1,4 @@
-"""The parts of the playbook as typed, frozen records; `serving.playbook` says what each key means and reads the file."""
+"""The parts of the playbook as typed, frozen records; `serving.playbook` says what each key means and reads them."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def _amount(value: Any, variable: Variable, facts: Mapping[str, Any], currency: 
     return money(number, currency)
 
 
-def money(amount: Decimal, currency: str) -> str:
+def money(amount: Decimal, currency: str, *, always_cents: bool = False) -> str:
     """An amount in major units as people write it; rupees with Indian grouping.
 
     >>> money(Decimal("124766.50"), "INR"), money(Decimal("766.0000"), "INR")
@@ -186,7 +186,7 @@ def money(amount: Decimal, currency: str) -> str:
     else:
         grouped = f"{int(whole):,}"
     symbol = SYMBOLS.get(currency, f"{currency} ")
-    return ("-" if rounded < 0 else "") + symbol + grouped + ("" if cents == "00" else f".{cents}")
+    return ("-" if rounded < 0 else "") + symbol + grouped + ("" if cents == "00" and not always_cents else f".{cents}")
 
 
 def _moment(value: Any, variable: Variable, language: str, timezone: str) -> str:
@@ -245,6 +245,8 @@ def _line(value: Any, variable: Variable, words: Mapping[str, Any], language: st
     if number is None:
         return ""
     if variable.show == "amount":
-        return money(number, currency)
+        # One amount with paise: all with paise, or the column does not line up.
+        uneven = any((_decimal(other) or 0) % 1 for _, other in lines)
+        return money(number, currency, always_cents=uneven)
     known = words.get("bill_lines", {}).get(str(label)) or words.get("plans", {}).get(str(label))
     return str(known[language]) if known else str(label).replace("_", " ")
