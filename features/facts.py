@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from features.cutoffs import DAY_US, EPOCH, Grid
 from records.events import PASSIVE_EVENTS, EventLog
@@ -60,7 +60,7 @@ def timed_sql(log: EventLog, grid: Grid) -> str:
     day = "(({0} + " + str(shift) + f") // {DAY_US})::integer - 1000000"
     known = "greatest(epoch_us(occurred_at), epoch_us(received_at))"
     return (
-        f"(select *, epoch_us(occurred_at) as us, {day.format('epoch_us(occurred_at)')} as day, "
+        f"(select *, epoch_us(occurred_at) as us, {known} as known_us, {day.format('epoch_us(occurred_at)')} as day, "
         f"{day.format(known)} as known_day from {log.relation_sql(latest_moment(grid))})"
     )
 
@@ -72,7 +72,7 @@ def stage_people(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid, chun
     where = f"where {' and '.join(mine)}" if mine else ""
     con.execute(
         "create or replace temp table people as select row_number() over (order by customer_id)::integer as code, * from ("
-        f"select customer_id, min(known_day) as known_day from {timed_sql(log, grid)} {where} group by customer_id)"
+        f"select customer_id, min(known_day) as known_day, min(known_us) as known_us from {timed_sql(log, grid)} {where} group by customer_id)"
     )
 
 
@@ -112,5 +112,5 @@ def first_known_days(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid) 
 
 def count_events(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid) -> int:
     """How many events are there to read?"""
-    row: Any = con.execute(f"select count(*) from {log.relation_sql(latest_moment(grid))}").fetchone()
-    return int(row[0])
+    [(count,)] = con.execute(f"select count(*) from {log.relation_sql(latest_moment(grid))}").fetchall()
+    return int(count)

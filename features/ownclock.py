@@ -2,90 +2,90 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from features.cutoffs import LOG_PARTS
-from features.phrases import Thing, plain, since
-from features.signal import Columns, Row, Saying, Signal, days_between, ratio
+from features.phrases import Thing, beyond_longest, overdue, plain, silent_for
+from features.signal import Columns, Signal, days_between, ratio
 
 
-def own_clock(*, prefix: str, clock: str, measure: str, family: str, thing: Thing, needs: tuple[str, ...]) -> tuple[Signal, ...]:
-    """Which signals hold a customer against their own rhythm of active days (`clock` and `measure` name the facts read)?"""
+def own_clock(
+    *, prefix: str, clock: str, measure: str, family: str, thing: Thing, needs: tuple[str, ...] = ()
+) -> tuple[Signal, ...]:
+    """Which signals hold a customer against their own rhythm of days with a `thing`?
 
-    def fact(t: Columns, name: str) -> Any:
+    `clock` names the facts about gaps and `measure` those about the first and last moment.
+    """
+    one, many, median = thing.one, thing.many, f"median_days_between_{prefix}s"
+    signal = partial(
+        Signal, family=family, needs=needs, group=f"{prefix}_rhythm", no_data=f"null: fewer than two days with a {one}"
+    )
+
+    def gap(t: Columns, name: str) -> Any:
         return getattr(t, f"{clock}_{name}")
 
     def silence(t: Columns) -> Any:
         return days_between(t.cutoff_us, getattr(t, f"{measure}_last"))
 
-    def mean_gap(t: Columns) -> Any:
-        return ratio(fact(t, "gap_sum"), fact(t, "gaps"))
+    def mean(t: Columns) -> Any:
+        return ratio(gap(t, "gap_sum"), gap(t, "gaps"))
 
-    def variance(total: Any, squares: Any, count: Any, parts: float = 1.0) -> Any:
-        n = count.cast("float64").nullif(0.0)
-        mean = total.cast("float64") / parts / n
-        return (squares.cast("float64") / parts / parts / n - mean * mean).clip(0.0, None)
-
-    def asked(name: str, question: str, unit: str, value: Any, say: Saying | None = None) -> Signal:
-        return Signal(
-            name=name.format(p=prefix), question=question.format(t=thing.one, many=thing.many), unit=unit, family=family,
-            no_data=f"null: fewer than two days with a {thing.one}", needs=needs, group=f"{prefix}_rhythm", value=value, say=say,
-        )
+    def deviation(t: Columns, total: str = "gap_sum", squares: str = "gap_squares", parts: float = 1.0) -> Any:
+        # n·Σx² − (Σx)² in whole numbers of unlimited size: nothing cancels before the one division.
+        n = gap(t, "gaps").cast("decimal(38, 0)")
+        spread = n * gap(t, squares) - gap(t, total).cast("decimal(38, 0)") * gap(t, total)
+        return ratio(spread, n * n).sqrt() / parts
 
     return (
-        asked("median_days_between_{p}s", "How many days usually lie between two days with a {t}?", "days",
-              lambda t: fact(t, "gap_median"), plain(f"Usually a {thing.one} every {{n}} days", f"आम तौर पर हर {{n}} दिन में {thing.hi_one}")),
-        asked("mean_days_between_{p}s", "How many days lie between two days with a {t}, on average?", "days", mean_gap,
-              plain(f"On average a {thing.one} every {{n}} days", f"औसतन हर {{n}} दिन में {thing.hi_one}")),
-        asked("sd_days_between_{p}s", "How much do the gaps between {many} vary?", "days",
-              lambda t: variance(fact(t, "gap_sum"), fact(t, "gap_squares"), fact(t, "gaps")).sqrt()),
-        asked("cv_days_between_{p}s", "How irregular are the gaps between {many}, against their mean?", "ratio",
-              lambda t: variance(fact(t, "gap_sum"), fact(t, "gap_squares"), fact(t, "gaps")).sqrt() / mean_gap(t)),
-        asked("sd_log_days_between_{p}s", "By what factor do the gaps between {many} vary (standard deviation of logs)?", "log days",
-              lambda t: variance(fact(t, "gap_logs"), fact(t, "gap_log_squares"), fact(t, "gaps"), float(LOG_PARTS)).sqrt()),
-        asked("longest_days_between_{p}s", "What was their longest gap between {many}?", "days", lambda t: fact(t, "gap_longest"),
-              plain(f"Longest gap between {thing.many}: {{n}} days", f"दो {thing.hi_many} के बीच सबसे लंबा अंतर: {{n}} दिन")),
-        asked("silence_to_median_gap_{p}", "How many usual gaps long is the present silence?", "ratio",
-              lambda t: silence(t) / fact(t, "gap_median").cast("float64"), _silence(thing, prefix)),
-        asked("silence_to_longest_gap_{p}", "How long is the present silence against the longest gap so far?", "ratio",
-              lambda t: silence(t) / fact(t, "gap_longest").cast("float64"), _beyond_longest(thing, prefix)),
-        asked("silence_beyond_mean_gap_{p}", "By how many standard deviations is the present silence longer than the mean gap?", "ratio",
-              lambda t: (silence(t) - mean_gap(t))
-              / (variance(fact(t, "gap_sum"), fact(t, "gap_squares"), fact(t, "gaps")).sqrt() + 1.0)),
-        asked("overdue_{p}", "Is the present silence longer than twice the usual gap?", "yes (1) or no (0)",
-              lambda t: (silence(t) > 2.0 * fact(t, "gap_median").cast("float64")).cast("int64"), _overdue(thing, prefix)),
-        asked("silence_to_tenure_{p}", "What share of the time since the first {t} is the present silence?", "share",
-              lambda t: silence(t) / days_between(t.cutoff_us, getattr(t, f"{measure}_first")).nullif(0.0)),
+        signal(
+            name=median, question=f"How many days usually lie between two days with a {one}?", unit="days",
+            value=lambda t: gap(t, "gap_median"),
+            say=plain(f"Usually one {one} every {{n}} days", f"आम तौर पर हर {{n}} दिन में {thing.hi_one}"),
+        ),
+        signal(
+            name=f"mean_days_between_{prefix}s", question=f"How many days on average between two days with a {one}?",
+            unit="days", value=mean, say=plain(f"On average one {one} every {{n}} days", f"औसतन हर {{n}} दिन में {thing.hi_one}"),
+        ),
+        signal(
+            name=f"sd_days_between_{prefix}s", question=f"By how many days do the gaps between {many} vary?",
+            unit="days", value=deviation,
+        ),
+        signal(
+            name=f"cv_days_between_{prefix}s", question=f"How irregular are the gaps between {many}, for their mean?",
+            unit="ratio", value=lambda t: deviation(t) / mean(t),
+        ),
+        signal(
+            name=f"sd_log_days_between_{prefix}s", question=f"By what factor do the gaps between {many} vary?",
+            unit="log days", value=lambda t: deviation(t, "gap_logs", "gap_log_squares", float(LOG_PARTS)),
+        ),
+        signal(
+            name=f"longest_days_between_{prefix}s", question=f"What was the longest gap between {many}?", unit="days",
+            value=lambda t: gap(t, "gap_longest"),
+            say=plain(f"Longest gap between {many}: {{n}} days", f"दो {thing.hi_many} के बीच ज़्यादा से ज़्यादा {{n}} दिन"),
+        ),
+        signal(
+            name=f"silence_to_median_gap_{prefix}", question="How many usual gaps long is the present silence?",
+            unit="ratio", value=lambda t: silence(t) / gap(t, "gap_median").cast("float64"), say=silent_for(thing, median),
+        ),
+        signal(
+            name=f"silence_to_longest_gap_{prefix}", question="How long is the silence against the longest gap so far?",
+            unit="ratio", value=lambda t: silence(t) / gap(t, "gap_longest").cast("float64"),
+            say=beyond_longest(thing, f"longest_days_between_{prefix}s"),
+        ),
+        signal(
+            name=f"silence_beyond_mean_gap_{prefix}",
+            question="By how many standard deviations (and a day) is the silence longer than the mean gap?",
+            unit="ratio", value=lambda t: (silence(t) - mean(t)) / (deviation(t) + 1.0),
+        ),
+        signal(
+            name=f"overdue_{prefix}", question="Is the present silence longer than twice the usual gap?",
+            unit="yes 1, no 0", value=lambda t: (silence(t) > 2.0 * gap(t, "gap_median").cast("float64")).cast("int64"),
+            say=overdue(thing, f"silence_to_median_gap_{prefix}", median),
+        ),
+        signal(
+            name=f"silence_to_tenure_{prefix}", question=f"What share of the time since the first {one} is silence?",
+            unit="share", no_data=f"null: no {one} yet",
+            value=lambda t: silence(t) / days_between(t.cutoff_us, getattr(t, f"{measure}_first")).nullif(0.0),
+        ),
     )
-
-
-def _silence(thing: Thing, prefix: str) -> Saying:
-    def say(value: float, row: Row) -> tuple[str, str] | None:
-        median = row.get(f"median_days_between_{prefix}s")
-        if median is None:
-            return None
-        return since(thing, f"median_days_between_{prefix}s")(value * median, row)
-
-    return say
-
-
-def _beyond_longest(thing: Thing, prefix: str) -> Saying:
-    def say(value: float, row: Row) -> tuple[str, str] | None:
-        longest = row.get(f"longest_days_between_{prefix}s")
-        if longest is None:
-            return None
-        days = int(value * longest + 1e-9)
-        return (
-            f"No {thing.one} for {days} days; longest gap {round(longest)}",
-            f"{days} दिन से कोई {thing.hi_one} नहीं; सबसे लंबा अंतर {round(longest)} दिन",
-        )
-
-    return say
-
-
-def _overdue(thing: Thing, prefix: str) -> Saying:
-    def say(value: float, row: Row) -> tuple[str, str] | None:
-        silence = row.get(f"silence_to_median_gap_{prefix}")
-        return None if silence is None else _silence(thing, prefix)(silence, row)
-
-    return say

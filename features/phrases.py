@@ -13,7 +13,7 @@ from features.signal import Row, Saying
 
 @dataclass(frozen=True)
 class Thing:
-    """Something that can be counted."""
+    """Something that can be counted, in both languages, one and many."""
 
     one: str
     many: str
@@ -21,9 +21,28 @@ class Thing:
     hi_many: str
 
 
+ACTIVITY = Thing("activity", "activities", "गतिविधि", "गतिविधियां")
+BILL_PAGE = Thing("bill page view", "bill page views", "बार बिल पेज देखा", "बार बिल पेज देखा")
+CANCEL_PAGE = Thing("cancel page view", "cancel page views", "बार बंद करने का पेज देखा", "बार बंद करने का पेज देखा")
+DELIVERY = Thing("delivery", "deliveries", "डिलीवरी", "डिलीवरी")
+FAILED_PAYMENT = Thing("failed payment", "failed payments", "पेमेंट फ़ेल", "पेमेंट फ़ेल")
+HELP_PAGE = Thing("help page view", "help page views", "बार हेल्प पेज देखा", "बार हेल्प पेज देखा")
+INCIDENT = Thing("outage in their area", "outages in their area", "बार इलाके में सेवा बंद", "बार इलाके में सेवा बंद")
+ITEM = Thing("item ordered", "items ordered", "चीज़ का ऑर्डर", "चीज़ों का ऑर्डर")
+LATE_DELIVERY = Thing("late delivery", "late deliveries", "डिलीवरी देर से", "डिलीवरी देर से")
+LOW_RATING = Thing("low rating", "low ratings", "कम रेटिंग", "कम रेटिंग")
+MENTION = Thing("public mention", "public mentions", "सोशल पोस्ट", "सोशल पोस्ट")
+MESSAGE = Thing("message from us", "messages from us", "मैसेज हमारी ओर से", "मैसेज हमारी ओर से")
+MISSING_ITEM = Thing("missing item", "missing items", "चीज़ कम मिली", "चीज़ें कम मिलीं")
 ORDER = Thing("order", "orders", "ऑर्डर", "ऑर्डर")
+PLAN_CHANGE = Thing("plan change", "plan changes", "बार प्लान बदला", "बार प्लान बदला")
+PLAN_PAGE = Thing("plan page view", "plan page views", "बार प्लान पेज देखा", "बार प्लान पेज देखा")
+PRODUCT = Thing("product bought", "products bought", "प्रोडक्ट ख़रीदा", "प्रोडक्ट ख़रीदे")
+REFUND = Thing("refund", "refunds", "रिफ़ंड", "रिफ़ंड")
+SEVERE_TICKET = Thing("serious ticket", "serious tickets", "गंभीर टिकट", "गंभीर टिकट")
 TICKET = Thing("support ticket", "support tickets", "सपोर्ट टिकट", "सपोर्ट टिकट")
 VISIT = Thing("visit", "visits", "विज़िट", "विज़िट")
+WISH = Thing("wish-list product", "wish-list products", "प्रोडक्ट विश लिस्ट में", "प्रोडक्ट विश लिस्ट में")
 
 
 def whole(value: float) -> str:
@@ -31,9 +50,14 @@ def whole(value: float) -> str:
     return str(round(value)) if abs(value - round(value)) < 0.05 or abs(value) >= 10 else f"{value:.1f}"
 
 
+def money(value: float) -> str:
+    """How is an amount written? In whole units, the minus before the sign of the currency."""
+    return f"{'−' if round(value) < 0 else ''}¤{abs(round(value))}"
+
+
 def elapsed(days: float) -> str:
-    """How many full days have passed?"""
-    return str(int(days))
+    """How many full days have passed? A hair's breadth below a day is that day: ratios are multiplied back here."""
+    return str(int(days + 1e-6))
 
 
 def counted(count: float, thing: Thing) -> tuple[str, str]:
@@ -48,12 +72,20 @@ def counted(count: float, thing: Thing) -> tuple[str, str]:
     return f"{number} {thing.many}", f"{number} {thing.hi_many}"
 
 
+def days_in_words(days: float) -> str:
+    """How are so many days named in English?"""
+    return "1 day" if whole(days) == "1" else f"{whole(days)} days"
+
+
 def in_window(thing: Thing, days: int) -> Saying:
     """Says how often something happened in the last days."""
 
     def say(value: float, row: Row) -> tuple[str, str]:
         if round(value) == 0:
-            return f"No {thing.many} in {days} days", f"{days} दिन में कोई {thing.hi_one} नहीं"
+            # Things that are counted in times ("… बार देखा") say "not once".
+            hi = thing.hi_one
+            none = f"एक {hi} नहीं".replace("बार ", "बार भी ", 1) if hi.startswith("बार ") else f"कोई {hi} नहीं"
+            return f"No {thing.many} in {days} days", f"{days} दिन में {none}"
         en, hi = counted(value, thing)
         return f"{en} in {days} days", f"{days} दिन में {hi}"
 
@@ -89,33 +121,135 @@ def since(thing: Thing, usual: str = "") -> Saying:
     def say(value: float, row: Row) -> tuple[str, str]:
         days, normal = elapsed(value), row.get(usual) if usual else None
         if days == "0":
-            return f"{thing.one.capitalize()} in the last 24 hours", f"पिछले 24 घंटों में {thing.hi_one}"
-        unit = "day" if days == "1" else "days"
-        if value >= 2 and normal and round(normal) >= 1:
-            every = "day" if round(normal) == 1 else f"{round(normal)} days"
-            hi_every = "रोज़" if round(normal) == 1 else f"हर {round(normal)} दिन में"
+            return f"Last {thing.one} within 24 hours", f"पिछले 24 घंटों में {thing.hi_one}"
+        if days != "1" and normal:
+            en = "every day" if whole(normal) == "1" else f"every {whole(normal)}"
+            hi = "रोज़" if whole(normal) == "1" else f"हर {whole(normal)} दिन में"
             return (
-                f"No {thing.one} for {days} {unit}; usually every {every.removesuffix(' days')}",
-                f"{days} दिन से कोई {thing.hi_one} नहीं; आम तौर पर {hi_every}",
+                f"No {thing.one} for {days} days; usually {en}",
+                f"{days} दिन से कोई {thing.hi_one} नहीं; आम तौर पर {hi}",
             )
-        return f"Last {thing.one} {days} {unit} ago", f"पिछला {thing.hi_one} {days} दिन पहले"
+        return f"Last {thing.one} {'1 day' if days == '1' else days + ' days'} ago", f"पिछला {thing.hi_one} {days} दिन पहले"
 
     return say
 
 
-def compared(thing: Thing, days: int, now: float, before: float) -> tuple[str, str]:
-    """How is this period's count held against the one before it?"""
-    return (
-        f"{counted(now, thing)[0]} in {days} days, {whole(before)} in the {days} before",
-        f"{days} दिन में {counted(now, thing)[1]}, उससे पहले {whole(before)}",
-    )
+def silent_for(thing: Thing, median: str) -> Saying:
+    """Says the silence in days; the value is how many times the median gap (a signal of the row) it is."""
+
+    def say(value: float, row: Row) -> tuple[str, str] | None:
+        usual = row.get(median)
+        return None if usual is None else since(thing, median)(value * usual, row)
+
+    return say
+
+
+def overdue(thing: Thing, silence: str, median: str) -> Saying:
+    """Says the silence in days; the value only tells whether it is long."""
+
+    def say(value: float, row: Row) -> tuple[str, str] | None:
+        gaps = row.get(silence)
+        return None if gaps is None else silent_for(thing, median)(gaps, row)
+
+    return say
+
+
+def beyond_longest(thing: Thing, longest: str) -> Saying:
+    """Says the silence beside the longest gap; the value is how many times that gap (a signal of the row) it is."""
+
+    def say(value: float, row: Row) -> tuple[str, str] | None:
+        most = row.get(longest)
+        if most is None:
+            return None
+        days = elapsed(value * most)
+        if days in ("0", "1"):
+            return since(thing)(value * most, row)
+        return (
+            f"No {thing.one} for {days} days; longest gap {whole(most)}",
+            f"{days} दिन से कोई {thing.hi_one} नहीं; पहले ज़्यादा से ज़्यादा {whole(most)} दिन",
+        )
+
+    return say
+
+
+def count_compared(thing: Thing, days: int, now: str) -> Saying:
+    """Says this period's count (a signal of the row) beside the one before it; the value is their difference."""
+
+    def say(value: float, row: Row) -> tuple[str, str] | None:
+        count = row.get(now)
+        if count is None:
+            return None
+        return (
+            f"{counted(count, thing)[0]} in {days} days, {whole(count - value)} in {days} before",
+            f"{days} दिन में {counted(count, thing)[1]}, उससे पहले {whole(count - value)}",
+        )
+
+    return say
+
+
+def days_compared(days: int, now: str) -> Saying:
+    """Says this period's active days (a signal of the row) beside those before it; the value is their difference."""
+
+    def say(value: float, row: Row) -> tuple[str, str] | None:
+        count = row.get(now)
+        if count is None:
+            return None
+        return (
+            f"Active {days_in_words(count)} of {days}, {whole(count - value)} of the {days} before",
+            f"पिछले {days} में से {whole(count)} दिन आए, उससे पहले {whole(count - value)} दिन",
+        )
+
+    return say
 
 
 def plain(en: str, hi: str) -> Saying:
-    """Says a fact with `{n}` (the value, whole or one digit), `{d}` (full days) or `{p}` (per cent) put in."""
+    """Says a fact with `{n}` (whole or one digit), `{d}` (full days), `{p}` (per cent) or `{m}` (money) put in."""
 
     def say(value: float, row: Row) -> tuple[str, str]:
-        figures = {"n": whole(value), "d": elapsed(value), "p": str(round(value * 100))}
-        return en.format(**figures), hi.format(**figures)
+        figures = {"n": whole(value), "d": elapsed(value), "p": str(round(value * 100)), "m": money(value)}
+        phrase = en.format(**figures)
+        return phrase.replace(" 1 days", " 1 day"), hi.format(**figures)
+
+    return say
+
+
+def bill_change() -> Saying:
+    """Says by how much the last bill differs from the one before it; "this month" only if it is that fresh."""
+
+    def say(value: float, row: Row) -> tuple[str, str]:
+        share, age = row.get("bill_increase_share"), row.get("days_since_last_bill")
+        if round(value) == 0:
+            return "Last bill same as before", "पिछला बिल पहले जितना"
+        fresh = age is not None and age <= 31
+        by = money(abs(value)) + (f" ({abs(round(share * 100))}%)" if share is not None else "")
+        en = f"Bill {'up' if value > 0 else 'down'} {by} this month" if fresh else f"Last bill {'up' if value > 0 else 'down'} {by}"
+        hi = f"{'इस महीने' if fresh else 'पिछला'} बिल {by} {'बढ़ा' if value > 0 else 'घटा'}"
+        return en, hi
+
+    return say
+
+
+def price_change() -> Saying:
+    """Says by how much the plan's price differs from the first plan's."""
+
+    def say(value: float, row: Row) -> tuple[str, str]:
+        if round(value) == 0:
+            return "Plan price as at the start", "प्लान का दाम शुरू जितना"
+        return (
+            f"Plan {money(abs(value))} {'dearer' if value > 0 else 'cheaper'} than at the start",
+            f"प्लान शुरू से {money(abs(value))} {'महंगा' if value > 0 else 'सस्ता'}",
+        )
+
+    return say
+
+
+def tickets_open() -> Saying:
+    """Says how many tickets are open."""
+
+    def say(value: float, row: Row) -> tuple[str, str]:
+        if round(value) == 0:
+            return "No open ticket", "कोई टिकट खुला नहीं"
+        number = whole(value)
+        return f"{number} open {'ticket' if number == '1' else 'tickets'}", f"{number} टिकट खुला" if number == "1" else f"{number} टिकट खुले"
 
     return say

@@ -14,7 +14,7 @@ from typing import Any
 from features.cutoffs import buckets_within
 from features.signal import Measure
 
-_FACT = re.compile(r"^(?P<measure>.+?)_(?P<part>decay_\d+|\d+|all|first|last|age)$")
+_FACT = re.compile(r"^(?P<measure>.+?)_(?P<part>decay_\d+|\d+|all|first|last|age|latest|earliest)$")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Fact:
 
     name: str
     measure: Measure
-    part: str  # a window ("30", "all"), "first", "last", "age" or "decay_90"
+    part: str  # a window ("30", "all"), "first", "last", "age", "decay_90"; "latest" and "earliest" are values
 
 
 def facts_read(names: Iterable[str], measures: Sequence[Measure]) -> list[Fact]:
@@ -37,19 +37,31 @@ def facts_read(names: Iterable[str], measures: Sequence[Measure]) -> list[Fact]:
     return found
 
 
+def streams(facts: Sequence[Fact]) -> dict[tuple[str, ...], list[Fact]]:
+    """Which facts come from the same events? Each stream of events is rolled up by itself: rare ones stay small."""
+    found: dict[tuple[str, ...], list[Fact]] = {}
+    for fact in facts:
+        found.setdefault(fact.measure.events, []).append(fact)
+    return found
+
+
 def counted(events: Any, measure: Measure) -> Any:
-    """Which events does this measure count? A condition over `facts`."""
-    if measure.events == ("*",):
-        condition = events.code.notnull()
-    else:
-        condition = events.name.isin(measure.events) if measure.events else events.active
-    return condition if measure.where is None else condition & measure.where(events).fill_null(False)
+    """Which events of its stream does this measure count?"""
+    return events.code.notnull() if measure.where is None else measure.where(events).fill_null(False)
 
 
-def daily(events: Any, facts: Sequence[Fact]) -> Any:
-    """One row per customer, day and day of becoming known: what each measure adds, and when first and last."""
-    needed = {fact.measure.name: fact.measure for fact in facts if not fact.measure.day_of}
+def daily(events: Any, facts: Sequence[Fact], measures: Sequence[Measure]) -> Any:
+    """One row per customer, day and day of becoming known: what each measure adds, and when first and last.
+
+    All facts are of one stream; a stream without names is all of activity.
+    """
+    import ibis
+
+    names = facts[0].measure.events
+    events = events.filter(events.name.isin(names) if names else events.active)
+    by_name = {measure.name: measure for measure in measures}
     flags = {fact.measure.day_of for fact in facts if fact.measure.day_of}
+    needed = {name: by_name[name] for name in {fact.measure.name for fact in facts if not fact.measure.day_of} | flags}
     moments = {(fact.measure.name, fact.part) for fact in facts if fact.part in ("first", "last")}
     columns = {}
     for name, measure in sorted(needed.items()):
@@ -59,9 +71,8 @@ def daily(events: Any, facts: Sequence[Fact]) -> Any:
                 seen = counted(events, measure)
                 columns[f"{name}_{part}"] = events.us.min(where=seen) if part == "first" else events.us.max(where=seen)
     rows = events.group_by("code", "day", "known_day").agg(**columns)
+    rows = rows.filter(ibis.or_(*(rows[name] != 0 for name in needed)))
     # A late event splits a day in two rows; the day counts once, from when it was first known.
-    import ibis
-
     once = {
         f"on_{name}": (
             (rows[name] > 0)
@@ -113,5 +124,5 @@ def side_by_side(buckets: Any, facts: Sequence[Fact]) -> Any:
             columns[fact.name] = buckets[fact.name].sum()
         else:
             within = buckets.bucket <= buckets_within(fact.part)
-            columns[fact.name] = buckets[f"sum_{fact.measure.name}"].sum(where=within).fill_null(0)
+            columns[fact.name] = buckets[f"sum_{fact.measure.name}"].sum(where=within)
     return buckets.group_by("code", "cutoff_day").agg(**columns)
