@@ -7,7 +7,8 @@ in a temporary table: as one expression the same work costs DuckDB seven times a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -45,8 +46,14 @@ class Stages:
         facts = facts_read(columns_read(self.signals), self.measures)
         self.sums = streams([fact for fact in facts if fact.part not in VALUES])
         self.values = streams([fact for fact in facts if fact.part in VALUES])
-        counted = {fact.measure.name for _, running in self._running(self.sums) for fact in running}
-        self.clocks = {clock: measure for clock, measure in CLOCKS.items() if measure in counted}
+        self.clocks = {
+            clock: (name, measure)
+            for clock, measure in CLOCKS.items()
+            for name, running in self._running(self.sums)
+            if any(fact.measure.name == measure for fact in running)
+        }
+        self.sql: dict[str, str] = {}
+        self.definitions = ""
         self._table("ages", {
             name: pa.array(numbers, pa.int32() if name in ("age", "bucket") else pa.int64())
             for name, numbers in ages().items()
@@ -65,16 +72,18 @@ class Stages:
 
     def _prepare(self) -> None:
         """What is computed once for all cutoffs?"""
-        events, age_table = self.ibis.table("facts"), self.ibis.table("ages")
+        events = self.ibis.table("facts")
         for name, facts in self._running(self.sums):
-            days = self._stage(f"daily_{name}", daily(events, facts, self.measures))
-            for clock, measure in self.clocks.items():
-                if any(fact.measure.name == measure for fact in facts):
-                    self._stage(f"days_{clock}", days_with_gaps(days, age_table, measure, OLDEST_AGE))
+            self._stage(f"daily_{name}", partial(daily, events, facts, self.measures))
+        for clock, (name, measure) in self.clocks.items():
+            self._stage(
+                f"days_{clock}",
+                lambda n=name, m=measure: days_with_gaps(self._at(f"daily_{n}"), self._at("ages"), m, OLDEST_AGE),
+            )
         for name, facts in self._running(self.values):
-            self._stage(f"ranked_{name}", latest.ranked(events, facts))
-        self._stage("ticket_rows", tickets.ticket_rows(events))
-        self._stage("owned_rows", trouble.owned_rows(events))
+            self._stage(f"ranked_{name}", partial(latest.ranked, events, facts))
+        self._stage("ticket_rows", partial(tickets.ticket_rows, events))
+        self._stage("owned_rows", partial(trouble.owned_rows, events))
 
     def _signals_at(self, days: Sequence[int]) -> pa.Table:
         """Which signals have these people at these cutoffs?"""
@@ -82,29 +91,42 @@ class Stages:
             "cutoff_day": pa.array(days, pa.int32()),
             "cutoff_us": pa.array([self.grid.day_us(day) for day in days], pa.int64()),
         })
-        cutoffs, people = self.ibis.table("cutoffs"), self.ibis.table("people")
-        base = people.join(cutoffs, people.known_day < cutoffs.cutoff_day)
-        for part, zero in self._parts(cutoffs, self.ibis.table("ages")):
-            base = base.left_join(part, ["code", "cutoff_day"]).drop("code_right", "cutoff_day_right")
-            base = base.mutate(**{name: base[name].fill_null(0) for name in zero})
-        base = self._stage("base", base.mutate(**self._absent()))
-        return self.con.sql(compiled(signal_table(base, self.signals, self.known))).to_arrow_table()
+        self._side_by_side(list(self._parts(self._at("cutoffs"), self._at("ages"))))
+        if not self.definitions:
+            self.definitions = compiled(signal_table(self._at("base"), self.signals, self.known))
+        return self.con.sql(self.definitions).to_arrow_table()
 
-    def _parts(self, cutoffs: Any, age_table: Any) -> Iterator[tuple[Any, Sequence[str]]]:
+    def _parts(self, cutoffs: Any, age_table: Any) -> Iterator[tuple[str, Sequence[str]]]:
         """The tables to be put side by side, each with its facts that are zero where there is no row."""
         for name, facts in self._running(self.sums):
-            aged = by_age(self.ibis.table(f"daily_{name}"), cutoffs, age_table, facts, OLDEST_AGE)
-            wide = self._stage(f"wide_{name}", side_by_side(self._stage(f"aged_{name}", aged), facts))
-            yield wide, [fact.name for fact in facts if is_sum(fact)]
+            self._stage(f"aged_{name}", lambda n=name, f=facts: by_age(self._at(f"daily_{n}"), cutoffs, age_table, f, OLDEST_AGE))
+            self._stage(f"wide_{name}", lambda n=name, f=facts: side_by_side(self._at(f"aged_{n}"), f))
+            yield f"wide_{name}", [fact.name for fact in facts if is_sum(fact)]
         for name, facts in self._running(self.values):
-            yield self._stage(f"latest_{name}", latest.latest(self.ibis.table(f"ranked_{name}"), cutoffs, facts)), ()
+            self._stage(f"latest_{name}", lambda n=name, f=facts: latest.latest(self._at(f"ranked_{n}"), cutoffs, f))
+            yield f"latest_{name}", ()
         for clock in self.clocks:
-            gaps = rhythm(self.ibis.table(f"days_{clock}"), cutoffs, age_table, clock, OLDEST_AGE)
-            yield self._stage(f"rhythm_{clock}", gaps), ()
-        yield self._stage("tickets", tickets.tickets(self.ibis.table("ticket_rows"), cutoffs)), tickets.COUNTS
-        rates = self._stage("rates", trouble.trouble_rates(self.ibis.table("purchases"), cutoffs))
-        owned = trouble.owned(self.ibis.table("owned_rows"), rates, cutoffs, age_table, OLDEST_AGE)
-        yield self._stage("owned", owned), trouble.COUNTS
+            self._stage(f"rhythm_{clock}", lambda c=clock: rhythm(self._at(f"days_{c}"), cutoffs, age_table, c, OLDEST_AGE))
+            yield f"rhythm_{clock}", ()
+        self._stage("tickets", lambda: tickets.tickets(self._at("ticket_rows"), cutoffs))
+        yield "tickets", tickets.COUNTS
+        self._stage("rates", lambda: trouble.trouble_rates(self._at("purchases"), cutoffs))
+        self._stage(
+            "owned", lambda: trouble.owned(self._at("owned_rows"), self._at("rates"), cutoffs, age_table, OLDEST_AGE)
+        )
+        yield "owned", trouble.COUNTS
+
+    def _side_by_side(self, parts: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Make table `base`: people and cutoffs that know them, with every fact; SQL, as Ibis nests a query per join."""
+        columns = [f"{value} as {name}" for name, value in self._absent().items()]
+        for part, zero in parts:
+            names = [name for name in self._at(part).columns if name not in ("code", "cutoff_day")]
+            columns += [f"coalesce({name}, 0) as {name}" if name in zero else name for name in names]
+        joins = " ".join(f"left join {part} using (code, cutoff_day)" for part, _ in parts)
+        self.con.execute(
+            f"create or replace temp table base as select customer_id, cutoff_day, cutoff_us, known_us, {', '.join(columns)} "
+            f"from (select * from people join cutoffs on people.known_day < cutoffs.cutoff_day) {joins}"
+        )
 
     def _running(self, found: Streams) -> Iterator[tuple[str, list[Fact]]]:
         """The streams of which this log has events, each with a name for its tables."""
@@ -112,26 +134,29 @@ class Stages:
             if not names or any(name in self.known for name in names):
                 yield str(index), facts
 
-    def _absent(self) -> dict[str, Any]:
-        """Facts of which this log has no event: no sum, no moment, no value."""
-        import ibis
-
-        absent: dict[str, Any] = {}
+    def _absent(self) -> dict[str, str]:
+        """Facts of which this log has no event, in SQL: no sum, no moment, no value."""
+        absent: dict[str, str] = {}
         for found in (self.sums, self.values):
             running = [fact.name for _, facts in self._running(found) for fact in facts]
             idle = [fact for facts in found.values() for fact in facts if fact.name not in running]
-            absent |= {fact.name: ibis.literal(0, "int32") if is_sum(fact) else ibis.null("int64") for fact in idle}
+            absent |= {fact.name: "0" if is_sum(fact) else "null::bigint" for fact in idle}
         clocks = [clock for clock in CLOCKS if clock not in self.clocks]
-        return absent | {f"{clock}_{fact}": ibis.null("int64") for clock in clocks for fact in GAP_FACTS}
+        return absent | {f"{clock}_{fact}": "null::bigint" for clock in clocks for fact in GAP_FACTS}
 
-    def _stage(self, name: str, table: Any) -> Any:
-        """Store a step; whole numbers take 64 bits, not the 128 that DuckDB's sums give."""
-        columns = ", ".join(
-            f'"{column}"::bigint as "{column}"' if kind.is_int64() else f'"{column}"'
-            for column, kind in table.schema().items()
-        )
-        self.con.execute(f"create or replace temp table {name} as select {columns} from ({compiled(table)})")
+    def _at(self, name: str) -> Any:
         return self.ibis.table(name)
+
+    def _stage(self, name: str, table: Callable[[], Any]) -> None:
+        """Store a step; whole numbers take 64 bits, not the 128 that DuckDB's sums give. It is compiled once."""
+        if name not in self.sql:
+            step = table()
+            columns = ", ".join(
+                f'"{column}"::bigint as "{column}"' if kind.is_int64() else f'"{column}"'
+                for column, kind in step.schema().items()
+            )
+            self.sql[name] = f"create or replace temp table {name} as select {columns} from ({compiled(step)})"
+        self.con.execute(self.sql[name])
 
     def _table(self, name: str, columns: dict[str, pa.Array]) -> None:
         self.con.register("handed_in", pa.table(columns))
