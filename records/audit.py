@@ -43,9 +43,12 @@ def record(
 def verify(target: Engine | Connection) -> int | None:
     """The first row where the chain is broken, by audit_id; None: unbroken."""
     previous = _FIRST
-    with reading(target) as connection:
-        query = select(audit).order_by(audit.c.audit_id)
-        for found in connection.execute(query, execution_options={"yield_per": 1_000}):
+    query = select(audit).order_by(audit.c.audit_id)
+    with (
+        reading(target) as connection,
+        connection.execute(query, execution_options={"yield_per": 1_000}) as rows,
+    ):
+        for found in rows:
             row = found._asdict()
             if row["previous_hash"] != previous or row["hash"] != _digest(previous, row):
                 return int(row["audit_id"])
