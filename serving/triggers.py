@@ -90,7 +90,7 @@ def query(relation: str, trigger: Trigger, *, as_of: datetime, people: str | Non
         where = "".join(f" and {passes(test, 'e')}" for test in trigger.where)
         start = (
             f"select e.customer_id, e.event_id, e.occurred_at, e.channel, e.product, e.topic, e.amount, e.currency, "
-            f"e.rating, e.properties, coalesce({_field(trigger.key, 'e')}, e.event_id) as trigger_key "
+            f"e.rating, e.properties, coalesce({field_sql(trigger.key, 'e')}, e.event_id) as trigger_key "
             f"from {relation} e where e.name = {text(str(trigger.event))} "
             f"and e.occurred_at <= {instant(as_of - timedelta(hours=trigger.after_hours))} {oldest} {where} {among}"
         )
@@ -122,7 +122,7 @@ def _counted(relation: str, counted: Counted, alias: str, as_of: datetime) -> st
         span += ["e.occurred_at <= t.occurred_at"]
         span += [f"e.occurred_at > t.occurred_at - {days}"] if days else []
     span += [passes(test, "e") for test in counted.where]
-    span += [f"{_field(name, 'e')} = {_field(name, 't')}" for name in counted.same]
+    span += [f"{field_sql(name, 'e')} = {field_sql(name, 't')}" for name in counted.same]
     struct = _FACTS.format("e")
     return (
         f"left join (select t.customer_id, t.trigger_key, t.event_id, count(*) as found, "
@@ -144,7 +144,7 @@ def _limits(counted: Counted, alias: str) -> list[str]:
 
 def passes(test: Filter, alias: str) -> str:
     """SQL of one filter; a missing field passes no test."""
-    field, number = _field(test.field, alias), _field(test.field, alias, numeric=True)
+    field, number = field_sql(test.field, alias), field_sql(test.field, alias, numeric=True)
     if test.one_of is not None:
         return f"{field} in ({', '.join(text(value) for value in test.one_of)})"
     if test.equals is not None:
@@ -152,11 +152,11 @@ def passes(test: Filter, alias: str) -> str:
             return f"{field} = {text(str(test.equals).lower())}"
         return f"{field} = {text(test.equals)}" if isinstance(test.equals, str) else f"{number} = {float(test.equals)}"
     limit = test.at_least if test.at_least is not None else test.at_most
-    factor = f" * {_field(test.times, alias, numeric=True)}" if test.times else ""
+    factor = f" * {field_sql(test.times, alias, numeric=True)}" if test.times else ""
     return f"{number} {'>=' if test.at_least is not None else '<='} {float(limit or 0)}{factor}"
 
 
-def _field(name: str, alias: str, *, numeric: bool = False) -> str:
+def field_sql(name: str, alias: str, *, numeric: bool = False) -> str:
     if name.startswith("properties."):
         found = f"json_extract_string({alias}.properties, {text('$.' + name.removeprefix('properties.'))})"
     elif name in _COLUMNS:
