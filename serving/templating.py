@@ -17,6 +17,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from records.errors import WordsError
 
 ALLOWED = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If, nodes.Not, nodes.And, nodes.Or)
+# Names Jinja itself gives a meaning; a template could print its own insides with them.
+RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 LIMIT_CHARACTERS = 200_000
 
 
@@ -39,16 +41,22 @@ def names_used(source: str, where: str) -> set[str]:
         tree = _environment(False).parse(source)
     except (TemplateSyntaxError, RecursionError) as error:
         raise WordsError(
-            f"{where} cannot be read as a template: {error}.", remedy="Use {{ name }} and {% if name %}…{% endif %} only.",
-            file=where, rule="template",
-        ) from error  # fmt: skip
+            f"{where} cannot be read as a template: {error}.",
+            remedy="Use {{ name }} and {% if name %}…{% endif %} only.",
+            file=where,
+            rule="template",
+        ) from error
     names: set[str] = set()
     for node in [tree, *tree.find_all(nodes.Node)]:
-        if not isinstance(node, ALLOWED):
+        reserved = isinstance(node, nodes.Name) and node.name in RESERVED
+        if reserved or not isinstance(node, ALLOWED):
+            what = "a name of Jinja's own" if reserved else type(node).__name__
             raise WordsError(
-                f"{where}, line {node.lineno}: {type(node).__name__} is not allowed in words.",
-                remedy="Use {{ name }} and {% if name %}…{% endif %} only.", file=where, rule="template",
-            )  # fmt: skip
+                f"{where}, line {node.lineno}: {what} is not allowed in words.",
+                remedy="Use {{ name }} and {% if name %}…{% endif %} only.",
+                file=where,
+                rule="template",
+            )
         if isinstance(node, nodes.Name):
             names.add(node.name)
     return names

@@ -27,6 +27,7 @@ SMS_PARTS_LIMIT = 3
 STOP_WORDS = {"en": "STOP", "hi": "बंद"}
 MADE_BY_RENDERER = ("subject", "preheader", "why", "link")
 HREF = re.compile(r"""(?:href|src|background|action)\s*=\s*["']?([^"'>\s]*(?:\s*\w+\s*\}\})?)""")
+MJ_TAG = re.compile(r"<(/?)(mj[a-z-]*)[^>]*?(/?)>")
 OWN_LINK = re.compile(r"\{\{ (?:" + "|".join(ADDRESSES) + r") \}\}")
 
 
@@ -49,7 +50,7 @@ def check_words(root: Path = ROOT, playbook: Path | None = None) -> list[Finding
     for name in message_names(root):
         try:
             files = message_files(name, root)
-            found += [*_files(files), *_templates(files), *_said(files), *_links(files)]
+            found += [*_files(files), *_templates(files), *_said(files), *_mark_up(files)]
             found += _as_read(files, root)
         except WordsError as error:
             found.append(_broken(f"{name}/", error))
@@ -144,10 +145,24 @@ def _said(files: MessageFiles) -> Iterator[Finding]:
             )
 
 
-def _links(files: MessageFiles) -> Iterator[Finding]:
-    """Does everything that can be pressed lead to the company, and is nothing loaded from elsewhere?"""
+def _unmatched(source: str) -> str | None:
+    """The first MJML tag that does not close what is open; the compiler itself lets it pass and loses text."""
+    open_tags: list[str] = []
+    for closing, tag, alone in MJ_TAG.findall(source):
+        if closing and (not open_tags or open_tags.pop() != tag):
+            return f"</{tag}>"
+        if not closing and not alone:
+            open_tags.append(tag)
+    return f"<{open_tags[-1]}>" if open_tags else None
+
+
+def _mark_up(files: MessageFiles) -> Iterator[Finding]:
+    """Is the e-mail whole, does every link lead to the company, and is nothing loaded from elsewhere?"""
     for name, _, source in _sources(files):
         file = f"{files.meta.name}/{name}"
+        unmatched = _unmatched(source) if name.endswith(".mjml") else None
+        if unmatched:
+            yield Finding(file=file, rule="mjml", text=f"{unmatched} has no partner", remedy="Close each tag once.")
         for target in HREF.findall(source) if name.endswith(".mjml") else ():
             if not OWN_LINK.fullmatch(target):
                 yield Finding(
