@@ -21,6 +21,7 @@ from records.database import batches, reading
 from records.errors import StateError
 from records.tables import home_state, outreach, outreach_history, outreach_lists, passed_over
 
+BEFORE = "before:"  # begins the trigger key of outreach from before Pehle, which names no order or bill
 PLANNING = "planning"  # home_state: the list being written now; it is nobody's to see until it is complete
 
 

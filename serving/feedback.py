@@ -205,6 +205,13 @@ def stop(engine: Engine, customer_id: str, now: datetime, source: str) -> Stoppe
         return _stop(connection, customer_id, None, now, source)
 
 
+def receive_simulated_stop(engine: Engine, customer_id: str, channel: str, at: datetime) -> Stopped:
+    """Somebody said stop in the simulation, whose event is in the log already: here are the consequences."""
+    with engine.begin() as connection:
+        row = _last_message(connection, customer_id, channel, at)
+        return _stop(connection, customer_id, row, at, "simulated answer", channel)
+
+
 def _stop(
     connection: Connection,
     customer_id: str,

@@ -8,78 +8,78 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """One reason. `en` and `hi` follow a number ("96 heard from us lately"); `remedy` is for whoever runs Pehle."""
+    """One reason. `en` and `hi` follow a number ("96 heard from us lately"); `mend` is for whoever runs Pehle."""
 
     en: str
     hi: str
-    remedy: str
+    mend: str
 
 
 REASONS: Mapping[str, Reason] = {
     "heard_from_us": Reason(
         en="heard from us a short while ago",
         hi="लोगों को हाल ही में मैसेज गया है",
-        remedy="They come back by themselves; `cool_down_days` and `repeat_days` of the play say when.",
+        mend="They come back by themselves; `cool_down_days` and `repeat_days` of the play say when.",
     ),
     "do_not_contact": Reason(
         en="asked us not to write",
         hi="लोगों ने मैसेज भेजने से मना किया है",
-        remedy="Nothing to mend: they decided so.",
+        mend="Nothing to mend: they decided so.",
     ),
     "no_consent": Reason(
         en="did not agree to be written to about this",
         hi="लोगों ने इस बारे में मैसेज की सहमति नहीं दी",
-        remedy="Import what they agreed to: `pehle import customers FILE`.",
+        mend="Import what they agreed to: `pehle import customers FILE`.",
     ),
     "open_complaint": Reason(
         en="have an open complaint",
         hi="लोगों की शिकायत अभी खुली है",
-        remedy="Solve their cases, import the events (`pehle import events FILE`), then `pehle plan`.",
+        mend="Solve their cases, import the events (`pehle import events FILE`), then `pehle plan`.",
     ),
     "just_escalated": Reason(
         en="have just escalated: people are already helping",
         hi="लोगों का मामला अभी ऊपर गया है, टीम मदद कर रही है",
-        remedy="Nothing to mend: they come back when their case has rested.",
+        mend="Nothing to mend: they come back when their case has rested.",
     ),
     "no_address": Reason(
         en="have no address we may use",
         hi="लोगों का कोई पता या नंबर हमारे पास नहीं",
-        remedy="Import e-mail addresses or numbers: `pehle import customers FILE`.",
+        mend="Import e-mail addresses or numbers: `pehle import customers FILE`.",
     ),
     "over_budget": Reason(
         en="would cost more than what is left of the budget",
         hi="लोगों के लिए बजट नहीं बचा",
-        remedy="Raise `budget_minor` under [planning] in pehle.toml, then `pehle plan`.",
+        mend="Raise `budget_minor` under [planning] in pehle.toml, then `pehle plan`.",
     ),
     "already_planned": Reason(
         en="are on a list already, for this or another message",
         hi="लोग पहले से किसी सूची में हैं",
-        remedy="Decide the list that waits: `pehle review`.",
+        mend="Decide the list that waits: `pehle review`.",
     ),
     "no_words": Reason(
         en="lack a fact the message needs",
         hi="लोगों के लिए मैसेज की कोई ज़रूरी जानकारी नहीं मिली",
-        remedy="`pehle plan --explain ID` names the missing fact.",
+        mend="`pehle plan --explain ID` names the missing fact.",
     ),
     "too_late": Reason(
         en="would get it too late to be of use",
         hi="लोगों तक मैसेज समय पर नहीं पहुँचता",
-        remedy="Plan earlier in the day, or lengthen `expires_hours` of the play.",
+        mend="Plan earlier in the day, or lengthen `expires_hours` of the play.",
     ),
     "left": Reason(
         en="have left",
         hi="लोग जा चुके हैं",
-        remedy="Nothing to mend.",
+        mend="Nothing to mend.",
     ),
     "unknown_person": Reason(
         en="are in the events but not among the customers",
         hi="लोग ग्राहकों की सूची में नहीं मिले",
-        remedy="Import them: `pehle import customers FILE`.",
+        mend="Import them: `pehle import customers FILE`.",
     ),
     "fine": Reason(
         en="are fine: no message fits",
         hi="लोग ठीक हैं, किसी मैसेज की ज़रूरत नहीं",
-        remedy="Nothing to mend.",
+        mend="Nothing to mend.",
     ),
 }
 
@@ -89,32 +89,32 @@ NOT_SENT: Mapping[str, Reason] = {
     "not_true_any_more": Reason(
         en="what the message says is no longer true",
         hi="मैसेज की बात अब सही नहीं रही",
-        remedy="Nothing to mend.",
+        mend="Nothing to mend.",
     ),
     "words_changed": Reason(
         en="the words or the address changed after the approval",
         hi="मंज़ूरी के बाद मैसेज या पता बदल गया",
-        remedy="Plan again, and approve the new words.",
+        mend="Plan again, and approve the new words.",
     ),
     "held_out": Reason(
         en="comparison group, not contacted",
         hi="तुलना वाले, इन्हें मैसेज नहीं जाता",
-        remedy="Nothing to mend.",
+        mend="Nothing to mend.",
     ),
     "expired": Reason(
         en="its time has passed",
         hi="मैसेज का समय निकल गया",
-        remedy="Run the sender more often: `pehle work`.",
+        mend="Run the sender more often: `pehle work`.",
     ),
     "no_channel": Reason(
         en="no way out is configured for this channel",
         hi="इस चैनल से भेजने का रास्ता नहीं है",
-        remedy="Configure [sending] in pehle.toml, or take the channel out of the play.",
+        mend="Configure [sending] in pehle.toml, or take the channel out of the play.",
     ),
 }
 
 
 def mend_largest(left_out: Mapping[str, int]) -> str:
     """The remedy for the most frequent reason that can be mended at all; empty if there is none."""
-    mendable = [(count, reason) for reason, count in left_out.items() if "`" in REASONS[reason].remedy and count]
-    return REASONS[max(mendable)[1]].remedy if mendable else ""
+    mendable = [(count, reason) for reason, count in left_out.items() if "`" in REASONS[reason].mend and count]
+    return REASONS[max(mendable)[1]].mend if mendable else ""

@@ -187,11 +187,10 @@ def explain(
     settings: Settings,
     playbook: Playbook,
     customer_id: str,
-    *,
     as_of: datetime,
     now: datetime,
 ) -> list[dict[str, Any]]:
-    """Each play for one person: play, title, fits, chosen, reason (a code, "" if nothing speaks against it), detail."""
+    """Each play for one person: play, title, fits, chosen, reason (a code, "" if nothing speaks against it), why."""
     gathered = gather(engine, log, settings, playbook, as_of=as_of, now=now, only=[customer_id])
     fits = {play.name: fit for play, fit in gathered.candidates.get(customer_id, [])}
     words = words_of(settings)
@@ -199,17 +198,17 @@ def explain(
     taken = False
     with log.connection() as con, engine.connect() as connection:
         for play in playbook.plays:
-            answer: dict[str, Any] = {"play": play.name, "title": play.title.en, "why": play.why.en}
+            answer: dict[str, Any] = {"play": play.name, "title": play.title.en}
             if play.name not in fits:
                 detail = why_not(con, connection, gathered.relation, play, customer_id, gathered.run, min(as_of, now))
-                answers.append(answer | {"fits": False, "chosen": False, "reason": "not_for_them", "detail": detail})
+                answers.append(answer | {"fits": False, "chosen": False, "reason": "not_for_them", "why": detail})
                 continue
             found = consider(
                 play, fits[play.name], gathered.people[customer_id], gathered.arms, gathered.options, words
             )
             if isinstance(found, LeftOut):
                 said = REASONS[found.reason].en + (f" ({found.detail})" if found.detail else "")
-                answers.append(answer | {"fits": True, "chosen": False, "reason": found.reason, "detail": said})
+                answers.append(answer | {"fits": True, "chosen": False, "reason": found.reason, "why": said})
                 continue
             first, taken = not taken, True
             if not first:
@@ -218,7 +217,7 @@ def explain(
                 detail = "comparison group, not contacted"
             else:
                 detail = f"{found.channel}, {found.language}, {found.send_at:%Y-%m-%d %H:%M} UTC"
-            answers.append(answer | {"fits": True, "chosen": first, "reason": "", "detail": detail})
+            answers.append(answer | {"fits": True, "chosen": first, "reason": "", "why": detail})
     return answers
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, select
 
 from records.errors import WordsError
 from records.events import EventLog
+from records.outreach import BEFORE
 from records.tables import outreach
 from serving.effects import Effect, Group, Verdict, about, effect, sizes_mismatch
 from serving.plays import Outcome, Play, Playbook
@@ -183,7 +184,8 @@ def _outcome_sql(play: Play, settings: Settings) -> str:
                 remedy="Use the trigger's key in outcome.same.",
                 rule="playbook",
             )
-        tests.append(f"{field_sql(name, 'e')} = c.trigger_key")
+        # Of outreach from before Pehle it is not known which bill or product it was about: any one counts.
+        tests.append(f"({field_sql(name, 'e')} = c.trigger_key or starts_with(c.trigger_key, {text(BEFORE)}))")
     return " and ".join(tests)
 
 

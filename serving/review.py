@@ -35,7 +35,7 @@ class Decided:
     last_send_at: datetime | None
 
 
-def approve(engine: Engine, chosen: Chosen, *, reviewer: str, now: datetime, expected: int) -> Decided:
+def approve(engine: Engine, chosen: Chosen, reviewer: str, now: datetime, *, expected: int) -> Decided:
     """Approve these rows, as `reviewer`, if they are still exactly `expected` many and their words are unchanged.
 
     Raises
@@ -62,7 +62,7 @@ def approve(engine: Engine, chosen: Chosen, *, reviewer: str, now: datetime, exp
 
 
 def decline(
-    engine: Engine, chosen: Chosen, *, reviewer: str, now: datetime, expected: int, reason: str | None = None
+    engine: Engine, chosen: Chosen, reviewer: str, now: datetime, *, expected: int, reason: str | None = None
 ) -> Decided:
     """Decline these rows, as `reviewer`, if they are still exactly `expected` many."""
     ids = _choose(engine, chosen, "waiting", expected, "Decline")
@@ -70,7 +70,7 @@ def decline(
 
 
 def undo(
-    engine: Engine, chosen: Chosen, *, reviewer: str, now: datetime, decided_at: datetime | None = None
+    engine: Engine, chosen: Chosen, reviewer: str, now: datetime, *, decided_at: datetime | None = None
 ) -> Decided:
     """Take back approvals or refusals that have not begun to go out; with `decided_at` only those of that moment.
 

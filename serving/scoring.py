@@ -1,0 +1,229 @@
+"""Who is about to leave, why, and what will they ask about? Everybody eligible, scored with one model at one instant.
+
+The same log, model and instant give the same rows, ids included: a score's id is a hash of customer, instant and model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import Engine
+
+from records.errors import InputError, NotEnoughData
+from records.events import EventLog
+from records.scores import Run, Score, save_run
+from serving.playbook import load_playbook
+from serving.settings import Settings
+from serving.triggers import find, people_sql
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from training.model import Model
+
+Reasons = Literal["top", "all", "none"]
+BANDS = ("high", "medium", "low")
+TOPICS = 3  # columns of the table
+KEPT_TOPICS = 8  # in the database, for screens and triggers
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringRun:
+    """One scoring. `table` has the columns of `pehle score`, one row per eligible customer, sorted by customer."""
+
+    run: Run
+    table: pa.Table
+
+    @property
+    def customers(self) -> int:
+        return self.run.customers
+
+    def count_by_band(self) -> dict[str, int]:
+        """People per band, the highest first."""
+        found = self.table.column("band").to_pylist()
+        return {band: found.count(band) for band in BANDS}
+
+
+def score(
+    log: EventLog,
+    engine: Engine,
+    model: Model,
+    version: str,
+    settings: Settings,
+    as_of: datetime,
+    now: datetime,
+    reasons: Reasons = "top",
+) -> ScoringRun:
+    """Score everybody who was an active customer at `as_of`, and keep the scores.
+
+    Parameters
+    ----------
+    reasons
+        For whom to say why: "top" those at medium or high risk and those a play may be about; "all"; "none".
+        Saying why costs about ten times what scoring costs.
+
+    Raises
+    ------
+    NotEnoughData
+        Nobody is eligible at that instant.
+    """
+    from features.build import build_signals
+    from training.labels import eligible
+
+    who = eligible(log, [as_of], settings.churn)[as_of]
+    if not who:
+        raise NotEnoughData(
+            f"Nobody is an active customer at {as_of:%Y-%m-%d %H:%M} UTC.",
+            remedy="Check --as-of, and `active_within_days` and `activity` under [churn].",
+            found=0,
+            needed=1,
+        )
+    signals = build_signals(log, [as_of], fitted=model.vocabulary, customers=who)
+    probabilities = [float(one) for one in model.predict(signals)]
+    customers = [str(one) for one in signals.column("customer_id").to_pylist()]
+    bands = [settings.churn.bands.of(one) for one in probabilities]
+    said = _reasons(log, model, signals, customers, bands, settings, as_of, reasons)
+    topics = _topics(model, signals, log)
+    run = Run(
+        run_id=_hash(version, model.sha256, as_of.isoformat())[:32],
+        as_of=as_of,
+        model_version=version,
+        scored_at=now,
+        customers=len(customers),
+    )
+
+    def rows() -> Iterator[Score]:
+        for number, customer_id in enumerate(customers):
+            yield Score(
+                score_id=_hash(run.run_id, customer_id),
+                run_id=run.run_id,
+                customer_id=customer_id,
+                as_of=as_of,
+                churn_probability=probabilities[number],
+                band=bands[number],
+                reasons=said.get(number, []),
+                topics=topics[number],
+                model_version=version,
+            )
+
+    save_run(engine, run, rows())
+    return ScoringRun(run=run, table=_table(customers, as_of, probabilities, bands, said, topics, version))
+
+
+def _reasons(
+    log: EventLog,
+    model: Model,
+    signals: pa.Table,
+    customers: list[str],
+    bands: list[str],
+    settings: Settings,
+    as_of: datetime,
+    which: Reasons,
+) -> dict[int, list[dict[str, Any]]]:
+    """Row number → reasons, for those asked about."""
+    from features.reasons import top_reasons
+
+    if which == "none":
+        return {}
+    wanted = list(range(len(customers)))
+    if which == "top":
+        triggered = _triggered(log, as_of, customers)
+        wanted = [row for row in wanted if bands[row] != "low" or customers[row] in triggered]
+    if not wanted:
+        return {}
+    part = signals.take(wanted)
+    pushes = model.contributions(part)
+    columns = [part.column(name).to_pylist() for name in model.signal_names]
+    return {
+        row: top_reasons(
+            model.signal_names,
+            [column[place] for column in columns],
+            [float(push) for push in pushes[place]],
+            currency=settings.company.currency,
+        )
+        for place, row in enumerate(wanted)
+    }
+
+
+def _triggered(log: EventLog, as_of: datetime, customers: list[str]) -> set[str]:
+    """Whom the events set off a play for; whether the play then fits is planning's to say."""
+    found: set[str] = set()
+    with log.connection() as con:
+        people = people_sql(con, "scored", customers)
+        relation = log.relation_sql(until=as_of)
+        for play in load_playbook().plays:
+            for way, trigger in enumerate(play.trigger):
+                if not trigger.nightly:
+                    fits = find(con, relation, trigger, way, as_of=as_of, people=people)
+                    found |= {fit.customer_id for fit in fits}
+    return found
+
+
+def _topics(model: Model, signals: pa.Table, log: EventLog) -> list[list[dict[str, Any]]]:
+    """Per row the likeliest topics, the likeliest first; equal ones in the model's order."""
+    import numpy as np
+
+    names, shares = model.topics(signals, log)
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :KEPT_TOPICS]
+    return [
+        [{"topic": names[place], "probability": float(shares[row, place])} for place in order[row]]
+        for row in range(signals.num_rows)
+    ]
+
+
+def _table(
+    customers: list[str],
+    as_of: datetime,
+    probabilities: list[float],
+    bands: list[str],
+    said: dict[int, list[dict[str, Any]]],
+    topics: list[list[dict[str, Any]]],
+    version: str,
+) -> pa.Table:
+    import pyarrow as pa
+
+    count = len(customers)
+    columns: dict[str, Any] = {
+        "customer_id": pa.array(customers, pa.string()),
+        "as_of": pa.array([as_of] * count, pa.timestamp("us", "UTC")),
+        "churn_probability": pa.array(probabilities, pa.float64()),
+        "band": pa.array(bands, pa.string()),
+        "reasons": pa.array(
+            [" | ".join(reason["en"] for reason in said.get(row, [])) for row in range(count)], pa.string()
+        ),
+    }
+    for place in range(TOPICS):
+        ranked = [row[place] if place < len(row) else {} for row in topics]
+        columns[f"topic_{place + 1}"] = pa.array([one.get("topic") for one in ranked], pa.string())
+        chances = [one.get("probability") for one in ranked]
+        columns[f"topic_{place + 1}_probability"] = pa.array(chances, pa.float64())
+    columns["model_version"] = pa.array([version] * count, pa.string())
+    return pa.table(columns)
+
+
+def write_scores(table: pa.Table, out: Path) -> None:
+    """Write the table as CSV or Parquet, by the ending. Raises InputError for another one."""
+    ending = out.suffix.lower()
+    if ending == ".csv":
+        from pyarrow import csv
+
+        csv.write_csv(table, out)
+    elif ending == ".parquet":
+        from pyarrow import parquet
+
+        parquet.write_table(table, out)
+    else:
+        raise InputError(
+            f"{out.name} ends in {ending or 'nothing'!r}.",
+            remedy="Use a name ending in .csv or .parquet.",
+            file=str(out),
+        )
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
