@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from records.errors import WordsError
-from serving.variables import event_facts, fill, greeting_name, money, sample_facts
+from serving.variables import event_facts, fill, greeting_name, money, sample_facts, vocabulary
 
 
 def facts(message: str, **changed: Any) -> dict[str, Any]:
@@ -167,3 +167,11 @@ def test_an_events_columns_win_over_its_properties() -> None:
         "trigger.bill_id": "B-1",
     }
     assert event_facts("plan", {"properties": None}) == {}
+
+
+def test_the_prices_we_print_are_the_simulated_companys() -> None:
+    from records.simulation.company import PLANS, Company
+
+    today = Company(seed=1, start=20_000, until=20_540)
+    printed = [vocabulary()["plans"][plan]["monthly"] for plan in PLANS]
+    assert printed == today.plan_rupees(today.until).tolist()

@@ -7,21 +7,22 @@
   const grouped = new Intl.NumberFormat("en-IN");
 
   if (form) {
-    const boxes = [...form.querySelectorAll("input[name=id]")];
-    const head = form.querySelector("#tick-page");
+    const boxes = [...form.elements].filter((box) => box.name === "id");
+    const head = document.querySelector("#tick-page");
     const total = Number(form.dataset.total);
     const recount = () => {
       const ticked = boxes.filter((box) => box.checked).length;
       const chosen = form.dataset.scope === "all" ? total - (boxes.length - ticked) : ticked;
       for (const node of document.querySelectorAll("[data-chosen]")) {
-        node.textContent = node.dataset.chosen.replace("{n}", grouped.format(chosen));
+        const whole = chosen === total && node.dataset.full;
+        node.textContent = whole || node.dataset.chosen.replace("{n}", grouped.format(chosen));
         if (node.matches("button")) node.disabled = chosen === 0;
       }
       for (const node of document.querySelectorAll("[data-whole]")) node.hidden = chosen !== Number(node.dataset.whole);
       head.checked = ticked === boxes.length && ticked > 0;
       head.indeterminate = ticked > 0 && ticked < boxes.length;
     };
-    form.addEventListener("change", recount);
+    document.addEventListener("change", recount);
     head.hidden = false;
     head.addEventListener("change", () => { for (const box of boxes) box.checked = head.checked; recount(); });
     recount();
