@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from records.canonical import COLUMNS, REQUIRED
 from records.errors import InputError
 from records.mapping import Mapping
-from records.reading import Layout, Reject, Row, as_text, layout_of, read_json, read_text
+from records.reading import Layout, Reject, Row, as_text, column_names, layout_of, open_input, read_json, read_text
 
 CHUNK_ROWS = 50_000
 CHUNK_CHARACTERS = 32_000_000
@@ -33,6 +33,7 @@ def open_chunks(
     path: Path, layout: Layout, mapping: Mapping | None, reject: Callable[[Reject], None]
 ) -> tuple[list[str], Iterator[Chunk]]:
     """The source's columns that are read, and the rows in chunks."""
+    open_input(path).close()  # a file that is not there is told before anything is made
     if layout.format == "jsonl":
         sources = list(COLUMNS) if mapping is None else mapping.sources()
         as_json = set() if mapping is None else _json_sources(mapping)
@@ -40,29 +41,31 @@ def open_chunks(
         return sources, _json_chunks(read_json(path, reject, layout.encoding), sources, as_json, known, path, reject)
     if layout.format == "parquet":
         return _open_parquet(path, mapping)
-    names, rows = read_text(path, layout, reject)
+    names = column_names(path, layout)
     sources = _needed(names, mapping, path)
-    return sources, _text_chunks(rows, [names.index(name) for name in sources])
+    return sources, _text_chunks(read_text(path, layout, reject), [names.index(name) for name in sources])
 
 
 def _needed(names: Sequence[str], mapping: Mapping | None, path: Path) -> list[str]:
     """Which of the file's columns are read; a refusal if one is missing, or unknown where there is no mapping."""
-    repeated = {name for name in names if list(names).count(name) > 1}
     needed = list(REQUIRED) if mapping is None else mapping.sources()
-    missing = [name for name in needed if name not in names]
-    strange = [name for name in names if name not in COLUMNS] if mapping is None else []
-    if missing or strange or repeated & set(needed):
-        wrong = f"has no column {missing[0]!r}" if missing else f"has a column {strange[0]!r} that no event has"
-        if not missing and not strange:
-            wrong = f"has two columns {min(repeated & set(needed))!r}"
+    read = list(names) if mapping is None else needed
+    wrong = None
+    if missing := [name for name in needed if name not in names]:
+        wrong, value = f"has no column {missing[0]!r}", missing[0]
+    elif strange := [name for name in read if mapping is None and name not in COLUMNS]:
+        wrong, value = f"has a column {strange[0]!r} that no event has", strange[0]
+    elif repeated := [name for name in read if list(names).count(name) > 1]:
+        wrong, value = f"has two columns {repeated[0]!r}", repeated[0]
+    if wrong is not None:
         raise InputError(
             f"{path} {wrong}; it has {', '.join(names)[:300]}.",
             remedy="Name its columns in a mapping (--mapping), or correct the mapping.",
             file=str(path),
             line=1,
-            value=(missing or strange or sorted(repeated))[0],
+            value=value,
         )
-    return list(names) if mapping is None else needed
+    return read
 
 
 def _text_chunks(rows: Iterator[Row], places: Sequence[int]) -> Iterator[Chunk]:
@@ -130,25 +133,42 @@ def _at(content: dict[str, Any], source: str) -> Any:
 
 
 def _open_parquet(path: Path, mapping: Mapping | None) -> tuple[list[str], Iterator[Chunk]]:
-    file = _parquet_file(path)
-    sources = _needed(file.schema_arrow.names, mapping, path)
-    return sources, _parquet_chunks(file, sources)
+    sources = _needed(_parquet_names(path), mapping, path)
+    return sources, _parquet_chunks(path, sources)
 
 
-def _parquet_file(path: Path) -> pq.ParquetFile:
+def _parquet_names(path: Path) -> list[str]:
     try:
-        return pq.ParquetFile(path)
+        with pq.ParquetFile(path) as file:
+            return list(file.schema_arrow.names)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(
             f"{path} cannot be read as Parquet: {error}.", remedy="Check the file.", file=str(path)
         ) from error
 
 
-def _parquet_chunks(file: pq.ParquetFile, sources: Sequence[str]) -> Iterator[Chunk]:
+def _texts(column: Any, path: Path, name: str) -> Any:
+    """A column the database can spell as text; lists and objects become JSON."""
+    if pa.types.is_nested(column.type):
+        return pa.array([None if value is None else json.dumps(value, default=str) for value in column.to_pylist()])
+    if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
+        return column
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            f"{path}: the column {name!r} holds bytes that are no text.",
+            remedy="Leave it out.",
+            file=str(path),
+            value=name,
+        ) from error
+
+
+def _parquet_chunks(path: Path, sources: Sequence[str]) -> Iterator[Chunk]:
     start = 1
-    with file:
+    with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(CHUNK_ROWS, columns=list(sources)):
-            columns = [batch.column(name) for name in sources]
+            columns = [_texts(batch.column(name), path, name) for name in sources]
             lines = range(start, start + batch.num_rows)
 
             def row(place: int, batch: pa.RecordBatch = batch) -> str:
@@ -164,15 +184,15 @@ def open_rows(path: Path, reject: Callable[[Reject], None]) -> tuple[list[str] |
     if layout.format == "jsonl":
         return None, read_json(path, reject)
     if layout.format == "parquet":
-        file = _parquet_file(path)
-        return list(file.schema_arrow.names), _parquet_rows(file)
-    names, rows = read_text(path, layout, reject)
+        return _parquet_names(path), _parquet_rows(path)
+    names = column_names(path, layout)
+    rows = read_text(path, layout, reject)
     return list(names), ((line, raw, dict(zip(names, cells, strict=True))) for line, raw, cells in rows)
 
 
-def _parquet_rows(file: pq.ParquetFile) -> Iterator[Row]:
+def _parquet_rows(path: Path) -> Iterator[Row]:
     line = 0
-    with file:
+    with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(CHUNK_ROWS):
             for content in batch.to_pylist():
                 line += 1

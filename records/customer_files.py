@@ -85,7 +85,7 @@ def _person(row: Mapping[str, Any], now: datetime) -> _Person:
     if "timezone" in known:
         try:
             ZoneInfo(known["timezone"])
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise ValueError("timezone is not known", known["timezone"]) from error
     if len(known.get("language", "")) > 16:
         raise ValueError("language is not a code such as en or hi", known["language"])

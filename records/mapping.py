@@ -90,7 +90,7 @@ class Mapping(_Strict):
     def _known_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             msg = f"no time zone is called {name!r}"
             raise ValueError(msg) from error
         return name

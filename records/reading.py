@@ -146,34 +146,42 @@ class Lines:
         self._returned.extendleft(reversed(lines))
 
 
-def read_text(path: Path, layout: Layout, reject: Rejecting) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """The names of the columns, and the rows, of a file in columns."""
-    lines = Lines(open_input(path), str(path), reject, layout.encoding)
-    for _ in range(layout.skip_lines):
-        next(lines, None)
-        lines.taken.clear()
-    cells = _cells(lines, layout)
+def column_names(path: Path, layout: Layout) -> tuple[str, ...]:
+    """What are the columns of this file called?"""
     if layout.header is not None:
-        names = layout.header
-    else:
-        first = next(cells, None)
-        if first is None:
-            lines.file.close()
-            raise InputError(
-                f"{path} is empty.", remedy="Expected a line with the names of its columns.", file=str(path)
-            )
-        names = tuple(name.strip() for name in first[2])
-    return names, _even(cells, lines, len(names))
+        return layout.header
+    with open_input(path) as file:
+        first = next(_cells(_start(file, path, layout, _ignore), layout), None)
+    if first is None:
+        raise InputError(f"{path} is empty.", remedy="Expected a line with the names of its columns.", file=str(path))
+    return tuple(name.strip() for name in first[2])
 
 
-def _even(cells: Iterator[Row], lines: Lines, width: int) -> Iterator[Row]:
-    """The rows with as many cells as there are columns."""
-    with lines.file:
+def read_text(path: Path, layout: Layout, reject: Rejecting) -> Iterator[Row]:
+    """The rows of a file in columns, those with as many cells as there are columns."""
+    width = len(column_names(path, layout))
+    with open_input(path) as file:
+        lines = _start(file, path, layout, reject)
+        cells = _cells(lines, layout)
+        if layout.header is None:
+            next(cells)
         for row in cells:
             if len(row[2]) == width:
                 yield row
             else:
                 lines.refuse((row[0], row[1]), f"{len(row[2])} columns where {width} are expected")
+
+
+def _start(file: BinaryIO, path: Path, layout: Layout, reject: Rejecting) -> Lines:
+    lines = Lines(file, str(path), reject, layout.encoding)
+    for _ in range(layout.skip_lines):
+        next(lines, None)
+        lines.taken.clear()
+    return lines
+
+
+def _ignore(reject: Reject) -> None:
+    """The names are read before the rows; what is wrong is told when the rows are read."""
 
 
 def _cells(lines: Lines, layout: Layout) -> Iterator[Row]:
@@ -228,9 +236,9 @@ class _Exact(float):
 
 def read_json(path: Path, reject: Rejecting, encoding: str = "utf-8") -> Iterator[Row]:
     """The objects of a JSON Lines file."""
-    lines = Lines(open_input(path), str(path), reject, encoding)
     decode = json.JSONDecoder(parse_float=_Exact.read, parse_constant=_no_number).decode
-    with lines.file:
+    with open_input(path) as file:
+        lines = Lines(file, str(path), reject, encoding)
         for text in lines:
             line = lines.taken.pop()
             stripped = text.strip()

@@ -40,11 +40,13 @@ def translation_sql(mapping: Mapping | None, sources: Sequence[str], relation: s
     faults = [*skips, *_faults(now)]
     longest = " or ".join(f"length({cell}) > {MAX_CELL}" for cell in cells.values())
     faults.insert(0, (longest, literal(f"a cell is longer than {MAX_CELL} characters"), "null"))
+    texts = ", ".join(f"cast({cell} as varchar) as {cell}" for cell in cells.values())
     output = [
         "coalesce(received_at, occurred_at) as received_at" if name == "received_at" else name for name in COLUMNS
     ]
     return (
-        f"with given as (select *, {', '.join(read)}, {properties} as given_properties from {relation}), "
+        f"with cells as (select line, {texts} from {relation}), "
+        f"given as (select *, {', '.join(read)}, {properties} as given_properties from cells), "
         f"parsed as (select *, {', '.join(_parsed(name, mapping) for name in COLUMNS)} from given) "
         f"select line, {', '.join(output)}, case {_cases(faults, 1)} end as reason, "
         f"left(case {_cases(faults, 2)} end, 200) as value from parsed order by line"
