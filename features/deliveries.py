@@ -50,7 +50,7 @@ def signals() -> tuple[Signal, ...]:
         _delivery(
             name="mean_days_late_180d", question="How many days late were the late deliveries of 180 days?", unit="days",
             no_data="null: none late", group="late_delivery", value=per("days_late_180", "late_deliveries_180"),
-            say=plain("Late deliveries were {n} days late", "देर वाली डिलीवरी {n} दिन लेट थी"),
+            say=plain("Late deliveries: {n} days late on average", "देर वाली डिलीवरी औसतन {n} दिन लेट"),
         ),
         _delivery(
             name="last_delivery_days_late", question="How many days late was the last delivery?", unit="days",

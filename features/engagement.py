@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from features.ownclock import own_clock
-from features.phrases import ACTIVITY, VISIT, active_days, days_compared, in_window, plain, since
+from features.phrases import ACTIVITY, active_days, days_compared, in_window, plain, since
 from features.signal import Measure, Signal, change, column, days_between, days_since, decayed, per, ratio
 
 MEASURES: tuple[Measure, ...] = (
@@ -22,7 +22,7 @@ _clock = partial(_signal, unit="share", no_data="null: not active", group="activ
 
 def signals() -> tuple[Signal, ...]:
     """Which signals describe engagement?"""
-    rhythm = own_clock(prefix="visit", clock="active", measure="events", family="engagement", thing=VISIT)
+    rhythm = own_clock(prefix="activity", clock="active", measure="events", family="engagement", thing=ACTIVITY)
     return (*_recency(), *_counts(), *_trends(), *_hours(), *rhythm)
 
 
@@ -31,11 +31,11 @@ def _recency() -> list[Signal]:
         _signal(
             name="days_since_last_activity", question="How long ago did they last do anything?", unit="days",
             no_data="null: never active", group="activity_recency", value=days_since("events_last"),
-            say=since(VISIT, "median_days_between_visits"),
+            say=since(ACTIVITY, "median_days_between_activity"),
         ),
         _signal(
             name="days_known", question="How long have we known them?", unit="days", no_data="never null",
-            group="tenure", value=days_since("known_us"), say=plain("Known to us for {d} days", "{d} दिन से हमारे साथ"),
+            group="tenure", value=days_since("known_us"), say=plain("With us for {d} days", "हमसे जुड़े {d} दिन हुए"),
         ),
         _signal(
             name="mean_age_of_active_days", question="How long ago, on average, were their active days?", unit="days",
@@ -55,7 +55,7 @@ def _counts() -> list[Signal]:
         ),
         _level(
             name="active_days_ever", question="On how many days have they ever been active?",
-            value=column("active_days_all"), say=plain("Active on {n} days so far", "अब तक {n} दिन आए"),
+            value=column("active_days_all"), say=plain("Active on {n} days so far", "अब तक {n} दिन आए", ("Never active so far", "अब तक एक बार भी नहीं आए")),
         ),
         *(
             _level(

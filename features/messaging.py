@@ -17,6 +17,9 @@ MEASURES: tuple[Measure, ...] = (
     Measure(name="unsubscribed", events=MESSAGES, where=lambda t: t.name == "message_unsubscribed"),
 )
 
+NEVER_OPENED = ("None of our messages opened in 90 days", "90 दिन में हमारा कोई मैसेज नहीं खोला")
+NEVER_CLICKED = ("No click in our messages in 90 days", "90 दिन में हमारे मैसेज पर कोई क्लिक नहीं")
+
 _message = partial(Signal, family="messaging", needs=("message_sent",), no_data="0", unit="messages")
 
 
@@ -36,18 +39,18 @@ def signals() -> tuple[Signal, ...]:
             say=plain("Our last message {d} days ago", "हमारा पिछला मैसेज {d} दिन पहले"),
         ),
         _message(
-            name="messages_opened_90d", question="How many messages did they open in 90 days?", group="message_interest",
-            value=column("opened_90"), say=plain("Opened {n} of our messages in 90 days", "90 दिन में हमारे {n} मैसेज खोले"),
+            name="message_opens_90d", question="How often did they open a message in 90 days?", unit="opens", group="message_interest",
+            value=column("opened_90"), say=plain("{n} opens of our messages in 90 days", "90 दिन में हमारे मैसेज {n} बार खोले", NEVER_OPENED),
         ),
         _message(
-            name="messages_clicked_90d", question="How many messages did they click in 90 days?",
+            name="message_clicks_90d", question="How often did they click in a message in 90 days?", unit="clicks",
             group="message_interest", value=column("clicked_90"),
-            say=plain("Clicked {n} of our messages in 90 days", "90 दिन में हमारे {n} मैसेज पर क्लिक"),
+            say=plain("{n} clicks in our messages in 90 days", "90 दिन में हमारे मैसेज पर {n} क्लिक", NEVER_CLICKED),
         ),
         _message(
-            name="messages_replied_180d", question="How many replies did they send in 180 days?", unit="replies",
+            name="message_replies_180d", question="How many replies did they send in 180 days?", unit="replies",
             group="message_interest", value=column("replied_180"),
-            say=plain("Replied {n} times in 180 days", "180 दिन में {n} बार जवाब दिया"),
+            say=plain("Replied {n} times in 180 days", "180 दिन में {n} बार जवाब दिया", ("No reply in 180 days", "180 दिन में कोई जवाब नहीं")),
         ),
         _message(
             name="open_share_90d", question="How many opens for each message of 90 days?", unit="share",
@@ -58,9 +61,8 @@ def signals() -> tuple[Signal, ...]:
             no_data="null: none sent", group="message_interest", value=per("clicked_180", "sent_180"),
         ),
         _message(
-            name="messages_ignored_30d", question="How many more messages than opens in 30 days?",
-            group="message_fatigue", value=lambda t: (t.sent_30 - t.opened_30).clip(0, None),
-            say=plain("{n} messages not opened in 30 days", "30 दिन में {n} मैसेज नहीं खोले"),
+            name="messages_less_opens_30d", question="How many more messages than opens in 30 days?",
+            group="message_interest", value=lambda t: t.sent_30 - t.opened_30,
         ),
         _message(
             name="days_since_message_opened", question="How long ago did they last open a message?", unit="days",

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from features.cutoffs import LOG_PARTS
-from features.phrases import Thing, beyond_longest, overdue, plain, silent_for
+from features.phrases import Thing, an, beyond_longest, overdue, plain, silent_for
 from features.signal import Columns, Signal, days_between, ratio
 
 
@@ -17,7 +17,8 @@ def own_clock(
 
     `clock` names the facts about gaps and `measure` those about the first and last moment.
     """
-    one, many, median = thing.one, thing.many, f"median_days_between_{prefix}s"
+    plural = "activity" if prefix == "activity" else f"{prefix}s"
+    one, many, median = thing.one, thing.many, f"median_days_between_{plural}"
     signal = partial(
         Signal, family=family, needs=needs, group=f"{prefix}_rhythm", no_data=f"null: fewer than two days with a {one}"
     )
@@ -41,28 +42,28 @@ def own_clock(
         signal(
             name=median, question=f"How many days usually lie between two days with a {one}?", unit="days",
             value=lambda t: gap(t, "gap_median"),
-            say=plain(f"Usually one {one} every {{n}} days", f"आम तौर पर हर {{n}} दिन में {thing.hi_one}"),
+            say=plain(f"Usually {an(one)} every {{n}} days", f"आम तौर पर हर {{n}} दिन में {thing.hi_one}"),
         ),
         signal(
-            name=f"mean_days_between_{prefix}s", question=f"How many days on average between two days with a {one}?",
-            unit="days", value=mean, say=plain(f"On average one {one} every {{n}} days", f"औसतन हर {{n}} दिन में {thing.hi_one}"),
+            name=f"mean_days_between_{plural}", question=f"How many days on average between two days with a {one}?",
+            unit="days", value=mean, say=plain(f"On average {an(one)} every {{n}} days", f"औसतन हर {{n}} दिन में {thing.hi_one}"),
         ),
         signal(
-            name=f"sd_days_between_{prefix}s", question=f"By how many days do the gaps between {many} vary?",
+            name=f"sd_days_between_{plural}", question=f"By how many days do the gaps between {many} vary?",
             unit="days", value=deviation,
         ),
         signal(
-            name=f"cv_days_between_{prefix}s", question=f"How irregular are the gaps between {many}, for their mean?",
+            name=f"cv_days_between_{plural}", question=f"How irregular are the gaps between {many}, for their mean?",
             unit="ratio", value=lambda t: deviation(t) / mean(t),
         ),
         signal(
-            name=f"sd_log_days_between_{prefix}s", question=f"By what factor do the gaps between {many} vary?",
+            name=f"sd_log_days_between_{plural}", question=f"By what factor do the gaps between {many} vary?",
             unit="log days", value=lambda t: deviation(t, "gap_logs", "gap_log_squares", float(LOG_PARTS)),
         ),
         signal(
-            name=f"longest_days_between_{prefix}s", question=f"What was the longest gap between {many}?", unit="days",
+            name=f"longest_days_between_{plural}", question=f"What was the longest gap between {many}?", unit="days",
             value=lambda t: gap(t, "gap_longest"),
-            say=plain(f"Longest gap between {many}: {{n}} days", f"दो {thing.hi_many} के बीच ज़्यादा से ज़्यादा {{n}} दिन"),
+            say=plain(f"Longest gap between {many}: {{n}} days", f"{thing.hi_one} में सबसे लंबा अंतर {{n}} दिन"),
         ),
         signal(
             name=f"silence_to_median_gap_{prefix}", question="How many usual gaps long is the present silence?",
@@ -71,7 +72,7 @@ def own_clock(
         signal(
             name=f"silence_to_longest_gap_{prefix}", question="How long is the silence against the longest gap so far?",
             unit="ratio", value=lambda t: silence(t) / gap(t, "gap_longest").cast("float64"),
-            say=beyond_longest(thing, f"longest_days_between_{prefix}s"),
+            say=beyond_longest(thing, f"longest_days_between_{plural}"),
         ),
         signal(
             name=f"silence_beyond_mean_gap_{prefix}",

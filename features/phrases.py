@@ -6,6 +6,7 @@ currency's sign depend on the company and are put in at the end, by `features.re
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from features.signal import Row, Saying
@@ -13,36 +14,57 @@ from features.signal import Row, Saying
 
 @dataclass(frozen=True)
 class Thing:
-    """Something that can be counted, in both languages, one and many."""
+    """Something that can be counted, in both languages."""
 
     one: str
     many: str
     hi_one: str
     hi_many: str
+    hi_none: str = ""  # "none of it", where "कोई … नहीं" does not do
+    hi_last: str = "पिछला"  # पिछली for what is feminine
 
 
-ACTIVITY = Thing("activity", "activities", "गतिविधि", "गतिविधियां")
-BILL_PAGE = Thing("bill page view", "bill page views", "बार बिल पेज देखा", "बार बिल पेज देखा")
-CANCEL_PAGE = Thing("cancel page view", "cancel page views", "बार बंद करने का पेज देखा", "बार बंद करने का पेज देखा")
-DELIVERY = Thing("delivery", "deliveries", "डिलीवरी", "डिलीवरी")
+ACTIVITY = Thing("activity", "activities", "गतिविधि", "गतिविधियां", hi_last="पिछली")
+BILL_PAGE = Thing(
+    "bill page view", "bill page views", "बार बिल पेज देखा", "बार बिल पेज देखा", "बिल पेज एक बार भी नहीं देखा"
+)
+CANCEL_PAGE = Thing(
+    "cancel page view", "cancel page views", "बार बंद करने का पेज देखा", "बार बंद करने का पेज देखा", "बंद करने का पेज नहीं देखा"
+)
+DELIVERY = Thing("delivery", "deliveries", "डिलीवरी", "डिलीवरी", hi_last="पिछली")
 FAILED_PAYMENT = Thing("failed payment", "failed payments", "पेमेंट फ़ेल", "पेमेंट फ़ेल")
-HELP_PAGE = Thing("help page view", "help page views", "बार हेल्प पेज देखा", "बार हेल्प पेज देखा")
-INCIDENT = Thing("outage in their area", "outages in their area", "बार इलाके में सेवा बंद", "बार इलाके में सेवा बंद")
-ITEM = Thing("item ordered", "items ordered", "चीज़ का ऑर्डर", "चीज़ों का ऑर्डर")
+HELP_PAGE = Thing(
+    "help page view", "help page views", "बार हेल्प पेज देखा", "बार हेल्प पेज देखा", "हेल्प पेज एक बार भी नहीं देखा"
+)
+INCIDENT = Thing(
+    "outage in their area", "outages in their area", "बार इलाक़े में सेवा बंद", "बार इलाक़े में सेवा बंद", "इलाक़े में सेवा बंद नहीं हुई"
+)
+ITEM = Thing("item ordered", "items ordered", "चीज़ का ऑर्डर", "चीज़ों का ऑर्डर", "कुछ ऑर्डर नहीं किया")
 LATE_DELIVERY = Thing("late delivery", "late deliveries", "डिलीवरी देर से", "डिलीवरी देर से")
-LOW_RATING = Thing("low rating", "low ratings", "कम रेटिंग", "कम रेटिंग")
+LOW_RATING = Thing("low rating", "low ratings", "कम रेटिंग", "कम रेटिंग", hi_last="पिछली")
 MENTION = Thing("public mention", "public mentions", "सोशल पोस्ट", "सोशल पोस्ट")
-MESSAGE = Thing("message from us", "messages from us", "मैसेज हमारी ओर से", "मैसेज हमारी ओर से")
-MISSING_ITEM = Thing("missing item", "missing items", "चीज़ कम मिली", "चीज़ें कम मिलीं")
+MESSAGE = Thing("message from us", "messages from us", "मैसेज हमारी ओर से", "मैसेज हमारी ओर से", "हमारा कोई मैसेज नहीं")
+MISSING_ITEM = Thing("missing item", "missing items", "चीज़ कम मिली", "चीज़ें कम मिलीं", "कोई चीज़ कम नहीं मिली")
 ORDER = Thing("order", "orders", "ऑर्डर", "ऑर्डर")
-PLAN_CHANGE = Thing("plan change", "plan changes", "बार प्लान बदला", "बार प्लान बदला")
-PLAN_PAGE = Thing("plan page view", "plan page views", "बार प्लान पेज देखा", "बार प्लान पेज देखा")
-PRODUCT = Thing("product bought", "products bought", "प्रोडक्ट ख़रीदा", "प्रोडक्ट ख़रीदे")
+PLAN_CHANGE = Thing("plan change", "plan changes", "बार प्लान बदला", "बार प्लान बदला", "प्लान नहीं बदला")
+PLAN_PAGE = Thing(
+    "plan page view", "plan page views", "बार प्लान पेज देखा", "बार प्लान पेज देखा", "प्लान पेज एक बार भी नहीं देखा"
+)
+PRODUCT = Thing("product bought", "products bought", "प्रोडक्ट ख़रीदा", "प्रोडक्ट ख़रीदे", "कोई प्रोडक्ट नहीं ख़रीदा")
 REFUND = Thing("refund", "refunds", "रिफ़ंड", "रिफ़ंड")
 SEVERE_TICKET = Thing("serious ticket", "serious tickets", "गंभीर टिकट", "गंभीर टिकट")
 TICKET = Thing("support ticket", "support tickets", "सपोर्ट टिकट", "सपोर्ट टिकट")
-VISIT = Thing("visit", "visits", "विज़िट", "विज़िट")
-WISH = Thing("wish-list product", "wish-list products", "प्रोडक्ट विश लिस्ट में", "प्रोडक्ट विश लिस्ट में")
+VISIT = Thing("visit", "visits", "विज़िट", "विज़िट", hi_last="पिछली")
+WISH = Thing(
+    "wish-list product", "wish-list products", "प्रोडक्ट विश लिस्ट में", "प्रोडक्ट विश लिस्ट में", "विश लिस्ट में कुछ नया नहीं"
+)
+
+LESS_THAN_A_DAY = (
+    (" 0 days ago", "0 दिन पहले", " in the last 24 hours", "पिछले 24 घंटों में"),
+    (" for 0 days", "0 दिन से", " for less than a day", "एक दिन से कम समय से"),
+    ("", "जुड़े 0 दिन हुए", "", "जुड़े एक दिन भी नहीं हुआ"),
+)
+_ONE = re.compile(r"(?<![\d.])1 (day|time|page|minute|item|open|click|hour)s\b")
 
 
 def whole(value: float) -> str:
@@ -53,6 +75,11 @@ def whole(value: float) -> str:
 def money(value: float) -> str:
     """How is an amount written? In whole units, the minus before the sign of the currency."""
     return f"{'−' if round(value) < 0 else ''}¤{abs(round(value))}"
+
+
+def an(word: str) -> str:
+    """Which article has this English word?"""
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def elapsed(days: float) -> str:
@@ -72,6 +99,18 @@ def counted(count: float, thing: Thing) -> tuple[str, str]:
     return f"{number} {thing.many}", f"{number} {thing.hi_many}"
 
 
+def none_of(thing: Thing) -> str:
+    """How is "none of it" said in Hindi?"""
+    return thing.hi_none or f"कोई {thing.hi_one} नहीं"
+
+
+def share(value: float) -> str:
+    """How is a share written, in per cent? A little is not none, and nearly all is not all."""
+    if 0 < value < 0.005:
+        return "<1"
+    return ">99" if 0.995 < value < 1 else str(round(value * 100))
+
+
 def days_in_words(days: float) -> str:
     """How are so many days named in English?"""
     return "1 day" if whole(days) == "1" else f"{whole(days)} days"
@@ -82,10 +121,7 @@ def in_window(thing: Thing, days: int) -> Saying:
 
     def say(value: float, row: Row) -> tuple[str, str]:
         if round(value) == 0:
-            # Things that are counted in times ("… बार देखा") say "not once".
-            hi = thing.hi_one
-            none = f"एक {hi} नहीं".replace("बार ", "बार भी ", 1) if hi.startswith("बार ") else f"कोई {hi} नहीं"
-            return f"No {thing.many} in {days} days", f"{days} दिन में {none}"
+            return f"No {thing.many} in {days} days", f"{days} दिन में {none_of(thing)}"
         en, hi = counted(value, thing)
         return f"{en} in {days} days", f"{days} दिन में {hi}"
 
@@ -97,7 +133,7 @@ def ever(thing: Thing) -> Saying:
 
     def say(value: float, row: Row) -> tuple[str, str]:
         if round(value) == 0:
-            return f"No {thing.many} so far", f"अब तक कोई {thing.hi_one} नहीं"
+            return f"No {thing.many} so far", f"अब तक {none_of(thing)}"
         en, hi = counted(value, thing)
         return f"{en} so far", f"अब तक {hi}"
 
@@ -129,7 +165,8 @@ def since(thing: Thing, usual: str = "") -> Saying:
                 f"No {thing.one} for {days} days; usually {en}",
                 f"{days} दिन से कोई {thing.hi_one} नहीं; आम तौर पर {hi}",
             )
-        return f"Last {thing.one} {'1 day' if days == '1' else days + ' days'} ago", f"पिछला {thing.hi_one} {days} दिन पहले"
+        ago = "1 day" if days == "1" else f"{days} days"
+        return f"Last {thing.one} {ago} ago", f"{thing.hi_last} {thing.hi_one} {days} दिन पहले"
 
     return say
 
@@ -166,7 +203,7 @@ def beyond_longest(thing: Thing, longest: str) -> Saying:
             return since(thing)(value * most, row)
         return (
             f"No {thing.one} for {days} days; longest gap {whole(most)}",
-            f"{days} दिन से कोई {thing.hi_one} नहीं; पहले ज़्यादा से ज़्यादा {whole(most)} दिन",
+            f"{days} दिन से कोई {thing.hi_one} नहीं; सबसे लंबा अंतर {whole(most)}",
         )
 
     return say
@@ -202,13 +239,35 @@ def days_compared(days: int, now: str) -> Saying:
     return say
 
 
-def plain(en: str, hi: str) -> Saying:
-    """Says a fact with `{n}` (whole or one digit), `{d}` (full days), `{p}` (per cent) or `{m}` (money) put in."""
+def plain(en: str, hi: str, none: tuple[str, str] | None = None) -> Saying:
+    """Says a fact with `{n}` (whole or one digit), `{d}` (full days), `{p}` (per cent) or `{m}` (money) put in.
+
+    `none` is what a value of zero says, if that is not the same sentence with a zero.
+    """
 
     def say(value: float, row: Row) -> tuple[str, str]:
-        figures = {"n": whole(value), "d": elapsed(value), "p": str(round(value * 100)), "m": money(value)}
-        phrase = en.format(**figures)
-        return phrase.replace(" 1 days", " 1 day"), hi.format(**figures)
+        if none is not None and whole(value) == "0":
+            return none
+        figures = {"n": whole(value), "d": elapsed(value), "p": share(value), "m": money(value)}
+        en_said, hi_said = en.format(**figures), hi.format(**figures)
+        if "{d}" in en and figures["d"] == "0":
+            for zero_en, zero_hi, said_en, said_hi in LESS_THAN_A_DAY:
+                en_said, hi_said = en_said.replace(zero_en, said_en), hi_said.replace(zero_hi, said_hi)
+        return _ONE.sub(r"1 \1", en_said).replace("every 1 day", "every day"), hi_said.replace("हर 1 दिन में", "रोज़")
+
+    return say
+
+
+def net_spent(when_en: str, when_hi: str) -> Saying:
+    """Says how much was spent less what was refunded; more refunded than spent is said so."""
+
+    def say(value: float, row: Row) -> tuple[str, str]:
+        if round(value) < 0:
+            return (
+                f"{money(-value)} more refunded than spent {when_en}",
+                f"{when_hi} ख़र्च से {money(-value)} ज़्यादा रिफ़ंड",
+            )
+        return f"Spent {money(value)} {when_en}", f"{when_hi} {money(value)} ख़र्च किए"
 
     return say
 
@@ -222,9 +281,10 @@ def bill_change() -> Saying:
             return "Last bill same as before", "पिछला बिल पहले जितना"
         fresh = age is not None and age <= 31
         by = money(abs(value)) + (f" ({abs(round(share * 100))}%)" if share is not None else "")
-        en = f"Bill {'up' if value > 0 else 'down'} {by} this month" if fresh else f"Last bill {'up' if value > 0 else 'down'} {by}"
-        hi = f"{'इस महीने' if fresh else 'पिछला'} बिल {by} {'बढ़ा' if value > 0 else 'घटा'}"
-        return en, hi
+        moved, hi_moved = ("up", "बढ़ा") if value > 0 else ("down", "घटा")
+        if fresh:
+            return f"Bill {moved} {by} this month", f"इस महीने बिल {by} {hi_moved}"
+        return f"Last bill {moved} {by}", f"पिछला बिल {by} {hi_moved}"
 
     return say
 
@@ -249,7 +309,8 @@ def tickets_open() -> Saying:
     def say(value: float, row: Row) -> tuple[str, str]:
         if round(value) == 0:
             return "No open ticket", "कोई टिकट खुला नहीं"
-        number = whole(value)
-        return f"{number} open {'ticket' if number == '1' else 'tickets'}", f"{number} टिकट खुला" if number == "1" else f"{number} टिकट खुले"
+        if round(value) == 1:
+            return "1 open ticket", "1 टिकट खुला है"
+        return f"{whole(value)} open tickets", f"{whole(value)} टिकट खुले हैं"
 
     return say

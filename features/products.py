@@ -43,7 +43,7 @@ def signals() -> tuple[Signal, ...]:
             name="worst_trouble_rate_90d",
             question="Of the products bought in 90 days: what share of all buyers of the worst one needed help?",
             unit="share", no_data="null: nothing bought", value=column("trouble_worst_90"),
-            say=plain("{p}% of buyers of a product of theirs need help", "ख़रीदे प्रोडक्ट के {p}% ग्राहकों को मदद चाहिए"),
+            say=plain("Their product: {p}% of buyers needed help", "इनके प्रोडक्ट पर {p}% ग्राहकों ने मदद ली"),
         ),
         _trouble(
             name="worst_trouble_rate_ever",
@@ -54,13 +54,13 @@ def signals() -> tuple[Signal, ...]:
             name="days_since_troubled_product",
             question="How long ago did they buy a product whose buyers need help half as often again as others?",
             unit="days", no_data="null: never", value=days_since("trouble_bought_us"),
-            say=plain("Bought an often troubled product {d} days ago", "{d} दिन पहले दिक्कत वाला प्रोडक्ट ख़रीदा"),
+            say=plain("Bought a product with many issues {d} days ago", "{d} दिन पहले ज़्यादा दिक़्क़त वाला प्रोडक्ट ख़रीदा"),
         ),
         _trouble(
             name="days_since_troubled_delivery",
             question="How long ago came a product whose buyers need help half as often again as others?",
             unit="days", needs=("order_delivered",), no_data="null: never", value=days_since("trouble_delivered_us"),
-            say=plain("Often troubled product came {d} days ago", "{d} दिन पहले दिक्कत वाला प्रोडक्ट मिला"),
+            say=plain("Product with many issues came {d} days ago", "{d} दिन पहले ज़्यादा दिक़्क़त वाला प्रोडक्ट मिला"),
         ),
     )
 

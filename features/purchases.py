@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from features.ownclock import own_clock
-from features.phrases import ITEM, ORDER, REFUND, count_compared, ever, in_window, plain, since
+from features.phrases import ITEM, ORDER, REFUND, count_compared, ever, in_window, net_spent, plain, since
 from features.signal import Measure, Signal, change, column, days_between, days_since, decayed, per, ratio
 
 ORDERED = ("order_completed",)
@@ -69,7 +69,7 @@ def _counts() -> list[Signal]:
         _level(name="orders_ever", question="How many orders so far?", value=column("orders_all"), say=ever(ORDER)),
         _level(
             name="order_days_ever", question="On how many days did they order?", unit="days",
-            value=column("order_days_all"), say=plain("Ordered on {n} days so far", "अब तक {n} दिन ऑर्डर किया"),
+            value=column("order_days_all"), say=plain("Ordered on {n} days so far", "अब तक {n} दिन ऑर्डर किया", ("No orders so far", "अब तक कोई ऑर्डर नहीं")),
         ),
         *(
             _level(
@@ -92,13 +92,13 @@ def _spending() -> list[Signal]:
             _money(
                 name=f"spent_{window}d", question=f"How much did they spend in {window} days, refunds taken off?",
                 value=column(f"spent_{window}"),
-                say=plain(f"Spent {{m}} in {window} days", f"{window} दिन में {{m}} ख़र्च किए"),
+                say=net_spent(f"in {window} days", f"{window} दिन में"),
             )
             for window in (30, 90, 365)
         ),
         _money(
             name="spent_ever", question="How much have they spent so far, refunds taken off?",
-            value=column("spent_all"), say=plain("Spent {m} so far", "अब तक {m} ख़र्च किए"),
+            value=column("spent_all"), say=net_spent("so far", "अब तक"),
         ),
         _money(
             name="mean_order_value", question="How much is an order worth on average?", no_data="null: no order yet",

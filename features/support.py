@@ -92,7 +92,7 @@ def _solving() -> list[Signal]:
         solved(
             name="days_oldest_open_ticket", question="For how long has the oldest open ticket been open?", unit="days",
             no_data="null: none open", group="open_ticket", value=days_since("ticket_open_since"),
-            say=plain("A ticket is open for {d} days", "{d} दिन से एक टिकट खुला है"),
+            say=plain("A ticket has been open for {d} days", "{d} दिन से एक टिकट खुला है"),
         ),
         solved(
             name="mean_hours_to_solve_365d", question="How many hours did their tickets of 365 days take to solve?",
@@ -122,6 +122,6 @@ def _incidents() -> list[Signal]:
         incident(
             name="days_since_incident", question="How long ago was the last outage in their area?", unit="days",
             no_data="null: never", value=days_since("incidents_last"),
-            say=plain("Outage in their area {d} days ago", "{d} दिन पहले इलाके में सेवा बंद हुई"),
+            say=plain("Outage in their area {d} days ago", "{d} दिन पहले इलाक़े में सेवा बंद हुई"),
         ),
     ]

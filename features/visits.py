@@ -49,7 +49,7 @@ def _sessions() -> list[Signal]:
         ),
         _session(
             name="days_since_last_session", question="How long ago was the last visit to web or app?", unit="days",
-            group="activity_recency", value=days_since("sessions_last"), say=since(VISIT, "median_days_between_visits"),
+            group="activity_recency", value=days_since("sessions_last"), say=since(VISIT),
         ),
         _session(
             name="minutes_per_session_90d", question="How many minutes did a visit of the last 90 days last?",
