@@ -173,3 +173,15 @@ def test_a_mistake_is_named_with_play_key_value_and_remedy(tmp_path: Path, old: 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WordsError, match=r"Cannot read .*gone\.toml"):
         load_playbook(tmp_path / "gone.toml")
+
+
+def test_a_reason_of_price_is_a_signal_that_exists() -> None:
+    from fnmatch import fnmatch
+
+    from features.catalog import catalog
+
+    because = load_playbook().play("better_plan").trigger[0].because
+    assert because is not None
+    names = [signal.name for signal in catalog()]
+    assert [pattern for pattern in because.signals if not any(fnmatch(name, pattern) for name in names)] == []
+    assert not any(fnmatch("days_since_last_bill", pattern) for pattern in because.signals)
