@@ -69,6 +69,7 @@ class EventLog:
         if not events.num_rows:
             return Appended(accepted=0, duplicates=0)
         table = conform(events)
+        self.data.mkdir(parents=True, exist_ok=True)
         with self.connection() as con:
             con.register("incoming_rows", table)
             source = "incoming_rows"
@@ -131,7 +132,7 @@ class EventLog:
                 "memory_limit": MEMORY_LIMIT,
                 "threads": threads or THREADS,
                 # DuckDB makes the folder when it must spill and removes it; two connections may not share one.
-                "temp_directory": str(self.data / "spill" / uuid4().hex),
+                "temp_directory": str(self.data / f"spill-{uuid4().hex}"),
                 "max_temp_directory_size": SPILL_LIMIT,
                 "preserve_insertion_order": False,
             }

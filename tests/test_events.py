@@ -115,11 +115,14 @@ def test_an_event_is_seen_only_after_it_happened_and_became_known(
     tmp_path: Path, occurred: timedelta, received: timedelta, seen: bool
 ) -> None:
     log = EventLog(tmp_path)
-    log.append(table(event("e", MAY + occurred, received_at=MAY + received)))
-    assert (ids(log, MAY) == {"e"}) is seen
-    assert (log.read(MAY).count().execute() == 1) is seen
-    assert (log.for_customer("C-20 4817", MAY).num_rows == 1) is seen
-    assert ids(log) == {"e"}
+    # Known early, late in being known, late: their file is always read, whatever its bounds.
+    others = [event("early", MAY - timedelta(days=1)), event("told late", MAY - timedelta(days=1), received_at=MAY)]
+    log.append(table(*others, event("e", MAY + occurred, received_at=MAY + received)))
+    expected = {"early", "e"} if seen else {"early"}
+    assert ids(log, MAY) == expected
+    assert log.read(MAY).count().execute() == len(expected)
+    assert set(log.for_customer("C-20 4817", MAY).column("event_id").to_pylist()) == expected
+    assert ids(log) == {"early", "told late", "e"}
 
 
 def test_a_time_without_a_zone_is_refused(tmp_path: Path) -> None:
@@ -303,3 +306,13 @@ def test_the_connection_is_bounded_and_in_utc(tmp_path: Path) -> None:
     assert found["TimeZone"] == "UTC"
     assert found["memory_limit"].endswith("GiB")
     assert found["max_temp_directory_size"].endswith("GiB")
+
+
+def test_what_does_not_fit_into_memory_is_spilled_beside_the_log_and_removed(tmp_path: Path) -> None:
+    log = EventLog(tmp_path)
+    log.append(table(event("a")))
+    with log.connection(threads=1) as con:
+        con.execute("set memory_limit = '30MB'")
+        con.execute("create temp table much as select sha256(range::varchar) as text from range(600_000) order by text")
+        assert list(tmp_path.glob("spill-*"))
+    assert [item.name for item in tmp_path.iterdir()] == ["events"]
