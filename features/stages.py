@@ -8,7 +8,7 @@ in a temporary table: as one expression the same work costs DuckDB seven times a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -43,7 +43,7 @@ class Stages:
         self.ibis = ibis.duckdb.from_connection(con)
         self.signals, self.measures = catalog(fitted), measures(fitted)
         self.known = first_known_days(con, log, grid)
-        facts = facts_read(columns_read(self.signals), self.measures)
+        facts = facts_of(fitted)
         self.sums = streams([fact for fact in facts if fact.part not in VALUES])
         self.values = streams([fact for fact in facts if fact.part in VALUES])
         self.clocks = {
@@ -52,8 +52,7 @@ class Stages:
             for name, running in self._running(self.sums)
             if any(fact.measure.name == measure for fact in running)
         }
-        self.sql: dict[str, str] = {}
-        self.definitions = ""
+        self.sql = compiled_steps(fitted, tuple(self.known))
         self._table("ages", {
             name: pa.array(numbers, pa.int32() if name in ("age", "bucket") else pa.int64())
             for name, numbers in ages().items()
@@ -92,9 +91,9 @@ class Stages:
             "cutoff_us": pa.array([self.grid.day_us(day) for day in days], pa.int64()),
         })
         self._side_by_side(list(self._parts(self._at("cutoffs"), self._at("ages"))))
-        if not self.definitions:
-            self.definitions = compiled(signal_table(self._at("base"), self.signals, self.known))
-        return self.con.sql(self.definitions).to_arrow_table()
+        if "signals" not in self.sql:
+            self.sql["signals"] = compiled(signal_table(self._at("base"), self.signals))
+        return self.con.sql(self.sql["signals"]).to_arrow_table()
 
     def _parts(self, cutoffs: Any, age_table: Any) -> Iterator[tuple[str, Sequence[str]]]:
         """The tables to be put side by side, each with its facts that are zero where there is no row."""
@@ -119,6 +118,9 @@ class Stages:
     def _side_by_side(self, parts: Sequence[tuple[str, Sequence[str]]]) -> None:
         """Make table `base`: people and cutoffs that know them, with every fact; SQL, as Ibis nests a query per join."""
         columns = [f"{value} as {name}" for name, value in self._absent().items()]
+        for needs, name in switches(self.signals).items():
+            since = [self.known[event] for event in needs if event in self.known]
+            columns.append(f"cutoff_day > {min(since)} as {name}" if since else f"false as {name}")
         for part, zero in parts:
             names = [name for name in self._at(part).columns if name not in ("code", "cutoff_day")]
             columns += [f"coalesce({name}, 0) as {name}" if name in zero else name for name in names]
@@ -193,16 +195,31 @@ def columns_read(signals: Sequence[Signal]) -> set[str]:
     return columns.read
 
 
-def signal_table(base: Any, signals: Sequence[Signal], known: dict[str, int]) -> Any:
+def switches(signals: Sequence[Signal]) -> dict[tuple[str, ...], str]:
+    """Which families can be off? A column for each set of needed events: has the log one of them before the cutoff?"""
+    needed = dict.fromkeys(signal.needs for signal in signals if signal.needs)
+    return {needs: f"on_{index}" for index, needs in enumerate(needed)}
+
+
+def signal_table(base: Any, signals: Sequence[Signal]) -> Any:
     """The definitions, put into one selection. Until the log has what a signal needs, it is null for everyone."""
     import ibis
 
-    columns, nothing = Columns(base), ibis.null("float64")
+    columns, nothing, on = Columns(base), ibis.null("float64"), switches(signals)
     made = {}
     for signal in signals:
         value = signal.value(columns).cast("float64")
-        if signal.needs:
-            since = min((known[name] for name in signal.needs if name in known), default=None)
-            value = nothing if since is None else ibis.ifelse(base.cutoff_day > since, value, nothing)
-        made[signal.name] = value
+        made[signal.name] = ibis.ifelse(base[on[signal.needs]], value, nothing) if signal.needs else value
     return base.select("customer_id", "cutoff_us", **made)
+
+
+@lru_cache(maxsize=4)
+def compiled_steps(fitted: Vocabulary, names: tuple[str, ...]) -> dict[str, str]:
+    """The SQL of each step, filled as steps are compiled; the same for any log with these words and event names."""
+    return {}
+
+
+@lru_cache(maxsize=4)
+def facts_of(fitted: Vocabulary) -> tuple[Fact, ...]:
+    """Which facts do the signals of this vocabulary read from the roll-up?"""
+    return tuple(facts_read(columns_read(catalog(fitted)), measures(fitted)))
