@@ -199,18 +199,18 @@ def test_the_hash_of_the_data_depends_on_the_events_alone(made: list[Any], data:
 
 
 def test_a_changed_value_changes_the_hash(tmp_path: Path) -> None:
-    plain = event("e", text="ab", topic=None)
-    variants = [
-        plain,
-        {**plain, "text": "a", "topic": "b"},
-        {**plain, "text": None, "topic": "ab"},
-        {**plain, "text": "-"},
+    plain = event("e", channel="ab", product="c")
+    changes: list[dict[str, Any]] = [
+        {},
+        {"channel": "a", "product": "bc"},
+        {"channel": None},
+        {"channel": "-"},
+        {"channel": "2:ab"},
+        {"amount": Decimal("1")},
+        {"rating": 1.0},
+        {"received_at": MAY + MICROSECOND},
     ]
-    variants += [
-        {**plain, "amount": Decimal("1")},
-        {**plain, "rating": 1.0},
-        {**plain, "received_at": MAY + MICROSECOND},
-    ]
+    variants = [plain | change for change in changes]
     hashes = set()
     for number, row in enumerate(variants):
         log = EventLog(tmp_path / str(number))
@@ -288,6 +288,26 @@ def test_a_killed_append_leaves_the_log_as_it_was_and_is_done_again(tmp_path: Pa
     assert ids(log) == {"a", "b", "c"}
     named = {part.path for part in read_manifest(log.folder).parts}
     assert {str(file.relative_to(log.folder)) for file in log.folder.glob("month=*/*")} == named
+
+
+def test_a_home_may_have_any_name(tmp_path: Path) -> None:
+    home = tmp_path / "it's [my] *home? {1}"
+    log = EventLog(home)
+    assert log.append(table(event("a"))) == Appended(accepted=1, duplicates=0)
+    assert log.append(table(event("a"), event("b"))) == Appended(accepted=1, duplicates=1)
+    assert ids(EventLog(home)) == {"a", "b"}
+
+
+def test_merged_parts_are_kept_for_a_while_and_then_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("records.manifest.RETIREMENT", 2)
+    log = EventLog(tmp_path)
+    sizes = []
+    for number in range(SMALL_PARTS + 3):
+        log.append(table(event(f"e{number}")))
+        sizes.append(len(list(log.folder.glob("month=*/*.parquet"))))
+    # The 17th append merges sixteen parts into its own; two appends later their files go.
+    assert sizes[-4:] == [SMALL_PARTS, SMALL_PARTS + 1, SMALL_PARTS + 2, 3]
+    assert log.summary().count == len(ids(log)) == SMALL_PARTS + 3
 
 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:

@@ -125,6 +125,11 @@ def test_the_same_events_in_three_formats_are_the_same(log: EventLog, tmp_path: 
     assert rows(log)[0]["amount"] == amount
 
 
+def test_loose_json_is_written_properly(log: EventLog, take: Callable[..., ImportReport]) -> None:
+    take('customer_id,occurred_at,name,properties\nC-1,2026-05-01,page_viewed,"{ ""a"":1, }"\n')
+    assert rows(log)[0]["properties"] == '{"a":1}'
+
+
 def test_objects_in_parquet_become_json(log: EventLog, tmp_path: Path, now: datetime) -> None:
     told = {"customer_id": "C-1", "name": "page_viewed", "occurred_at": datetime(2026, 5, 1, tzinfo=UTC)}
     pq.write_table(pa.Table.from_pylist([{**told, "properties": {"page": "help", "n": 1}}]), tmp_path / "a.parquet")
@@ -150,6 +155,7 @@ def test_objects_in_parquet_become_json(log: EventLog, tmp_path: Path, now: date
         ("e9,C-1,2026-05-01,page_viewed,,nan,,", "rating is not a number", "nan"),
         ("e9,C-1,2026-05-01,page_viewed,,,[1],", "properties is not a JSON object", "[1]"),
         ("e9,C-1,2026-05-01,page_viewed,,,{x,", "properties is not a JSON object", "{x"),
+        ('e9,C-1,2026-05-01,page_viewed,,,"{""a"":NaN}",', "properties is not a JSON object", '{"a":NaN}'),
         ("e9,C-1,2026-05-01,page_viewed", "4 columns where 8 are expected", None),
         ("e9,C-1,2026-05-01,page_viewed,,,,,", "9 columns where 8 are expected", None),
         ('e9,"C"1,2026-05-01,page_viewed,,,,', "not valid CSV: ',' expected after '\"'", None),

@@ -44,7 +44,8 @@ def test_a_live_event_arrives_whole(engine: Engine, tmp_path: Path, now: datetim
         "text": "ठीक है",
         "properties": {"outreach_id": "O-1", "machine": False},
     }
-    assert post_event(engine, click(1, now, channel="email", **more), now + timedelta(seconds=2))
+    told = click(1, now, received_at=now - timedelta(days=1), channel="email", **more)  # it cannot say when we knew
+    assert post_event(engine, told, now + timedelta(seconds=2))
     assert move_inbox(engine, log) == 1
     (row,) = log.for_customer("C-20 4817").to_pylist()
     assert row["occurred_at"] == now
