@@ -99,6 +99,16 @@ def times_between(connection: Connection, start: datetime, end: datetime) -> lis
     return [(str(state), fenced_at or send_at) for state, fenced_at, send_at in found]
 
 
+def sent_between(connection: Connection, start: datetime, end: datetime) -> list[Outreach]:
+    """What left Pehle in [start, end), in the order it left."""
+    rows = connection.execute(
+        select(outreach)
+        .where(outreach.c.sent_at >= start, outreach.c.sent_at < end)
+        .order_by(outreach.c.sent_at, outreach.c.outreach_id)
+    ).mappings()
+    return [Outreach(**row) for row in rows]
+
+
 def ended_between(connection: Connection, start: datetime, end: datetime) -> dict[str, int]:
     """Messages per state (sent, delivered, refused, unknown, …) whose first byte left in a span."""
     grouped = connection.execute(

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from records.inbox import move_inbox
-
 import records.outreach
-from records.errors import NotEnoughData, PehleError
+from records.errors import ModelError, NotEnoughData
 from records.events import EventLog
+from records.inbox import move_inbox
 from serving.home import Home
 from serving.playbook import load_playbook
 
@@ -95,12 +94,12 @@ def train(home: Home, as_of: datetime, now: datetime, progress: Progress = quiet
 
 def score(home: Home, as_of: datetime, now: datetime) -> str:
     """Every eligible customer scored with the model in use."""
+    from serving.scoring import score as score_customers
     from training.registry import Registry
 
-    from serving.scoring import score as score_customers
-
-    model, version = Registry(home.mlruns).champion()
-    run = score_customers(home.log, home.engine, model, version, home.settings, as_of, now)
+    registry = Registry(home.mlruns)
+    version, _ = registry.resolve("champion")
+    run = score_customers(home.log, home.engine, registry.load(version), version, home.settings, as_of, now)
     return f"{run.customers} customers scored with model {version}, data until {as_of:%Y-%m-%d %H:%M} UTC"
 
 
@@ -138,14 +137,13 @@ def work(home: Home, owner: str) -> Mapping[str, Callable[[datetime, datetime], 
 
 def status(home: Home, now: datetime) -> dict[str, object]:
     """What ran, what is late, what waits; the value of `pehle status --json`."""
-    from training.registry import Registry
-
     from serving.schedule import status as jobs_status
+    from training.registry import Registry
 
     summary = home.log.summary()
     try:
-        champion = Registry(home.mlruns).champion_version()
-    except PehleError:
+        champion = Registry(home.mlruns).resolve("champion")[0]
+    except ModelError:
         champion = None
     jobs = jobs_status(home.engine, home.settings.company.zone, now)
     return {

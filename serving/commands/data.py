@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +49,6 @@ def import_events_command(
     """
     from records.importing import import_events
     from records.mapping import load_mapping
-
     from serving.home import REAL, create_home
 
     found = load_mapping(mapping) if mapping else None
@@ -59,7 +60,7 @@ def import_events_command(
         now=wall_clock(),
         quarantine=place.data / "quarantine",
         dry_run=dry_run,
-        progress=tell,
+        progress=_told_rows(),
     )
     _show_report(report, as_json=as_json, dry_run=dry_run)
 
@@ -71,12 +72,23 @@ def import_customers_command(files: Files, home: HomeOption = None, as_json: Jso
     Example: pehle import customers people.csv
     """
     from records.importing import import_customers
-
     from serving.home import REAL, create_home
 
     place = create_home(home_path(home), REAL)
     report = import_customers(place.engine, files, now=wall_clock(), quarantine=place.data / "quarantine")
     _show_report(report, as_json=as_json, dry_run=False)
+
+
+def _told_rows() -> Callable[[Path, int], None] | None:
+    """Rows read so far, on one line that is written over; nothing where nobody watches."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell_rows(file: Path, rows: int) -> None:
+        sys.stderr.write(f"\r  {file.name}: {rows:,} rows\033[K")
+        sys.stderr.flush()
+
+    return tell_rows
 
 
 def _show_report(report: ImportReport, *, as_json: bool, dry_run: bool) -> None:
@@ -99,7 +111,6 @@ def features_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """
     from features.build import fit_vocabulary
     from features.catalog import catalog
-
     from serving.home import Home
     from serving.jobs import default_as_of
 

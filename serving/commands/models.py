@@ -47,14 +47,13 @@ def train(as_of: AsOfOption = None, home: HomeOption = None, as_json: JsonOption
         progress=tell,
     )
     if as_json:
-        show_json(result.as_json())
+        show_json(result.to_json())
         return
     for note in result.notes:
         show(note)
-    names = list(result.candidates[0]["metrics"]) if result.candidates else []
-    head = ["candidate", *names]
-    rows = [[c["name"], *(f"{c['metrics'][n]:.4f}" for n in names)] for c in result.candidates]
-    show_table([head, *rows])
+    names = list(result.candidates[0].metrics)
+    rows = [[one.name, *(_figure(one.metrics[name]) for name in names)] for one in result.candidates]
+    show_table([["candidate", *names], *rows])
     show(f"{result.winner} won. {result.why}")
 
 
@@ -163,14 +162,15 @@ def score(
 
     Example: pehle score --as-of 2026-04-01 --out scores.csv
     """
-    from training.registry import Registry
-
     from serving.scoring import score as score_customers
     from serving.scoring import write_scores
+    from training.registry import Registry
 
     place = opened(home)
     cutoff = as_of_or_default(place, as_of)
-    chosen, version = Registry(place.mlruns).load(model)
+    registry = Registry(place.mlruns)
+    version, _ = registry.resolve(model)
+    chosen = registry.load(version)
     run = score_customers(
         place.log,
         place.engine,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +21,13 @@ from serving.commands.shared_options import (
 )
 
 review = typer.Typer(help="Approve or decline what waits.", no_args_is_help=True, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Engine
+
+    from records.paging import Filter
+
 words = typer.Typer(help="Messages and playbook.", no_args_is_help=True, rich_markup_mode=None)
 
 Reviewer = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; it is recorded.")]
@@ -39,7 +47,7 @@ def plan(
 
     Example: pehle plan
     """
-    from serving.planning import REASONS
+    from serving.left_out import REASONS
     from serving.planning import explain as explain_customer
     from serving.planning import plan as plan_outreach
     from serving.playbook import load_playbook
@@ -52,7 +60,10 @@ def plan(
         if as_json:
             show_json(found)
             return
-        show_table([["play", "fits", "why"], *([row["play"], row["fits"], row["why"]] for row in found)])
+        rows = [
+            [row["play"], "chosen" if row["chosen"] else "fits" if row["fits"] else "", row["why"]] for row in found
+        ]
+        show_table([["play", "", "why"], *rows])
         return
     result = plan_outreach(place.engine, place.log, place.settings, load_playbook(), cutoff, now)
     if as_json:
@@ -62,6 +73,8 @@ def plan(
                 "planned": result.planned,
                 "held_out": result.held_out,
                 "left_out": dict(result.left_out),
+                "fine": result.fine,
+                "cost_minor": result.cost_minor,
             }
         )
         return
@@ -70,9 +83,9 @@ def plan(
     )
     for code, count in sorted(result.left_out.items(), key=lambda item: -item[1]):
         show(f"  {count} left out: {REASONS[code].en}")
-    largest = max(result.left_out, key=lambda code: result.left_out[code], default=None)
-    if largest is not None and REASONS[largest].mend:
-        tell(f"To change the largest of these: {REASONS[largest].mend}")
+    show(f"  {result.fine} scored and fine: no play fits them")
+    if result.mend:
+        tell(f"To reach the largest group of those left out: {result.mend}")
 
 
 @review.command("list")
@@ -81,14 +94,21 @@ def review_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: pehle review list
     """
-    from records.outreach import lists
+    from records.browsing import counts, lists
 
-    rows = lists(opened(home).engine)
+    with opened(home).engine.connect() as connection:
+        rows = [(one, counts(connection, one.list_id)) for one in lists(connection)]
     if as_json:
-        show_json(rows)
+        show_json([{"list_id": one.list_id, "planned_at": one.planned_at, **asdict(count)} for one, count in rows])
         return
-    table = [[str(r["list_id"]), str(r["planned_at"])[:16], str(r["waiting"]), str(r["total"])] for r in rows]
-    show_table([["list", "planned", "waiting", "all"], *table] if table else [["No list yet. Make one: pehle plan"]])
+    if not rows:
+        show("No list yet. Make one: pehle plan")
+        return
+    table = [
+        [one.list_id, f"{one.planned_at:%Y-%m-%d %H:%M}", str(count.waiting), str(count.approved), str(count.all)]
+        for one, count in rows
+    ]
+    show_table([["list", "planned (UTC)", "waiting", "approved", "all"], *table])
 
 
 @review.command("approve")
@@ -102,9 +122,10 @@ def review_approve(
     from serving.review import approve
 
     place = opened(home)
-    chosen = _chosen(place.engine, ids, list_id)
-    count = approve(place.engine, chosen, by, clock_of(place)(), expected=len(chosen))
-    show(f"{count} approved. They go out at their times while `pehle work` or `pehle send` runs.")
+    chosen, expected = _chosen(place.engine, ids, list_id)
+    done = approve(place.engine, chosen, by, clock_of(place)(), expected=expected)
+    when = f", the first at {done.first_send_at:%Y-%m-%d %H:%M} UTC" if done.first_send_at else ""
+    show(f"{done.count} approved{when}. They go out while `pehle work` runs, or by `pehle send`.")
 
 
 @review.command("decline")
@@ -118,24 +139,22 @@ def review_decline(
     from serving.review import decline
 
     place = opened(home)
-    chosen = _chosen(place.engine, ids, list_id)
-    count = decline(place.engine, chosen, by, clock_of(place)(), expected=len(chosen))
-    show(f"{count} declined.")
+    chosen, expected = _chosen(place.engine, ids, list_id)
+    show(f"{decline(place.engine, chosen, by, clock_of(place)(), expected=expected).count} declined.")
 
 
-def _chosen(engine: object, ids: list[str] | None, list_id: str | None) -> list[str]:
-    from sqlalchemy import Engine
-
-    from records.outreach import waiting_ids
+def _chosen(engine: Engine, ids: list[str] | None, list_id: str | None) -> tuple[Sequence[str] | Filter, int]:
+    """The rows meant and how many they are: a decision says the number again."""
+    from records.browsing import counts
+    from records.paging import Filter
 
     if bool(ids) == bool(list_id):
-        msg = "Name messages, or a list with --list, not both and not neither."
+        msg = "Name messages, or a list with --list: one of the two."
         raise typer.BadParameter(msg)
     if ids:
-        return ids
-    if not isinstance(engine, Engine) or list_id is None:
-        raise TypeError
-    return waiting_ids(engine, list_id)
+        return ids, len(ids)
+    with engine.connect() as connection:
+        return Filter(list_id=list_id or ""), counts(connection, list_id or "").waiting
 
 
 def send(home: HomeOption = None) -> None:
@@ -159,14 +178,15 @@ def results(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from serving.results import results as measure
 
     place = opened(home)
-    found = measure(place.engine, place.log, load_playbook(), clock_of(place)())
+    found = measure(place.engine, place.log, load_playbook(), place.settings, clock_of(place)())
     if as_json:
-        show_json([row.as_json() for row in found])
+        show_json([asdict(row) for row in found])
         return
     if not found:
         show("Nothing was measured yet: no list has been sent and no outcome window has passed.")
     for row in found:
-        show(f"{row.title_en}: {row.sentence_en}")
+        groups = f"{row.n_treated} contacted, {row.n_holdout} compared"
+        show(f"{row.title['en']}: {row.sentence['en']} ({groups})")
 
 
 @words.command("check")

@@ -93,14 +93,14 @@ def run_up(place: Home, port: int | None, reviewer: str) -> None:
 def run_web(place: Home, port: int | None, reviewer: str) -> None:
     """Listen, print where, and serve until stopped."""
     import uvicorn
-    from records.sessions import create_link
 
+    from records.reviewers import create_signin_link
     from serving.web.app import create_app
     from serving.web.listening import listen
 
     web = place.settings.web
     socket, bound = listen(web.host, web.port if port is None else port)
-    token = create_link(place.engine, reviewer, wall_clock())
+    token = create_signin_link(place.engine, reviewer, wall_clock())
     tell("")
     tell(f"  Open  http://{web.host}:{bound}/signin/{token}")
     tell("  The link signs you in once. Ctrl-C stops the server.")
@@ -146,9 +146,9 @@ def signin(reviewer: ReviewerOption = "Meera Iyer", home: HomeOption = None) -> 
 
     Example: pehle signin --as "Meera Iyer"
     """
-    from records.sessions import create_link
+    from records.reviewers import create_signin_link
 
     place = opened(home)
     web = place.settings.web
-    token = create_link(place.engine, reviewer, wall_clock())
+    token = create_signin_link(place.engine, reviewer, wall_clock())
     show(f"http://{web.host}:{os.environ.get('PORT', web.port)}/signin/{token}")
