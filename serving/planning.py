@@ -38,6 +38,7 @@ from serving.explaining import why_not
 from serving.left_out import REASONS, mend_largest
 from serving.plays import Play, Playbook
 from serving.rendering import RENDERER_VERSION, approval_hash, message_version, preview_slots, render
+from serving.review import expire
 from serving.settings import Settings
 from serving.triggers import Fit
 from serving.variables import company_facts, fill
@@ -71,6 +72,7 @@ def plan(
     """
     refuse_stale(log, settings, now)
     remove_unfinished(engine)
+    expire(engine, now)  # who waits in vain on an old list may be on this one
     gathered = gather(engine, log, settings, playbook, as_of=as_of, now=now)
     words = words_of(settings)
     chosen, left_out = decide(gathered.candidates, gathered.people, gathered.arms, gathered.options, words)

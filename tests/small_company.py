@@ -1,4 +1,4 @@
-"""A company of a dozen people, each here to show one thing; planning, sending, feedback and results are tested on it."""
+"""A dozen people, each here to show one thing: planning, sending, feedback and results are tested on it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def customer_id(name: str) -> str:
     return f"C-10 {list(NAMES).index(name) + 1:04d}"
 
 
-def event(who: str, name: str, hours_ago: float, properties: dict[str, Any] | None = None, **columns: Any) -> dict[str, Any]:
+def event(
+    who: str, name: str, hours_ago: float, properties: dict[str, Any] | None = None, **columns: Any
+) -> dict[str, Any]:
     """One event, so many hours before AS_OF."""
     return {
         "customer_id": customer_id(who) if who in NAMES else who,
@@ -65,7 +67,8 @@ def table(events: Sequence[dict[str, Any]]) -> pa.Table:
     """Events as the log takes them."""
     names = [field.name for field in EVENT_SCHEMA if field.name not in ("event_id", "received_at")]
     rows = [{name: one.get(name) for name in names} for one in events]
-    return pa.Table.from_pylist(rows, schema=pa.schema([EVENT_SCHEMA.field(name).with_nullable(True) for name in names]))
+    schema = pa.schema([EVENT_SCHEMA.field(name).with_nullable(True) for name in names])
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def history() -> list[dict[str, Any]]:
@@ -75,7 +78,8 @@ def history() -> list[dict[str, Any]]:
     events = [event(who, "subscription_started", 9_000, product="mobile_499", amount=Decimal(499)) for who in NAMES]
     events += [event(who, "session_started", 300, channel="app") for who in NAMES]
     for who in ("asha", "esha", "gita", "jai"):
-        events.append(event(who, "order_delivered", 30, {"order_id": f"R-{who}", "days_late": 0}, product="airfiber_router"))
+        order = {"order_id": f"R-{who}", "days_late": 0}
+        events.append(event(who, "order_delivered", 30, order, product="airfiber_router"))
     for who in ("bala", "kiran", "lata"):
         failed = {"bill_id": f"B-{who}", "reason": "card_expired", "due_at": "2026-11-28T00:00:00+00:00"}
         events.append(event(who, "payment_failed", 5, failed, amount=Decimal(499), currency="INR"))

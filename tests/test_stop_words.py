@@ -7,12 +7,14 @@ import pytest
 from serving.stop_words import meaning
 
 STOP = """
-STOP | stop | Stop. | STOP!!! | stoppp | Please stop | stop please | Kindly stop sir | ok stop | ｓｔｏｐ | "STOP" | s​top
-quit | END | revoke | Opt out | opt-out | OPTOUT | cancel | Unsubscribe | unsubscribe me | unsub | Stop all | STOPALL
+STOP | stop | Stop. | STOP!!! | stoppp | Please stop | stop please | Kindly stop sir | ok stop | ｓｔｏｐ | s​top
+"STOP" | quit | END | revoke | Opt out | opt-out | OPTOUT | cancel | Unsubscribe | unsubscribe me | unsub
+Stop all | STOPALL
 please stop texting me | stop sending me messages | Stop your offers please | don't text me | Do not contact me again
 dont message me | no more messages | I do not want any more emails | never email me again | Please opt me out
-remove me from your list | take my number off this list | please unsubscribe me from this | stop stop stop | leave me alone
-I don't want your offers | stop these promotional messages | quit messaging me | don’t send me any more sms | no offers
+remove me from your list | take my number off this list | please unsubscribe me from this | stop stop stop
+leave me alone | I don't want your offers | stop these promotional messages | quit messaging me | no offers
+don’t send me any more sms
 बंद | बंद करो | बंद करें | बंद कर दो | बंद कीजिए जी | कृपया बंद करें | रोकें | रोको | रोक दो | मत भेजो | मत भेजिए
 मैसेज बंद करो | मैसेज मत भेजो | मुझे मैसेज मत भेजिए | ये मैसेज भेजना बंद करें | मैसेज नहीं चाहिए | नहीं चाहिए आपके मैसेज
 अब मत भेजना | संदेश न भेजें | ऑफ़र मत भेजो | मेरा नंबर हटाओ | व्हाट्सएप मत करो | स्टॉप | प्लीज़ बंद करो | बंद।
@@ -29,7 +31,8 @@ when will the outage stop | my payment was stopped by the bank | भेजते
 """
 NO = """
 thank you | works now | हाँ | नहीं | nahi | yes | haan ji theek hai | bill samajh aa gaya | what is this charge of 150
-kab tak theek hoga | मेरा बिल कितना है | Husband | end of month I will pay | 👍 | which plan is best | still slow in the evening
+kab tak theek hoga | मेरा बिल कितना है | Husband | end of month I will pay | 👍 | which plan is best
+still slow in the evening
 """
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -39,7 +40,8 @@ class Outbox:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink()
             raise ChannelError(f"The outbox cannot be written: {error.strerror}.", permanent=False) from error
         try:
             os.link(aside, place / name)

@@ -14,6 +14,7 @@ a clear reply settles it. `smtplib.sendmail` hides which side failed, so the dia
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
@@ -27,6 +28,7 @@ from serving.channels import Message, Receipt
 AFTER_DOT_SECONDS = 600.0
 BEFORE_DOT_SECONDS = 60.0
 IMPLICIT_TLS_PORT = 465
+_ADDRESS = re.compile(r"[!-;=?-~]{1,64}@[A-Za-z0-9.\-]{1,255}")  # printable ASCII without blanks and angle brackets
 
 
 @dataclass
@@ -48,6 +50,9 @@ class Smtp:
 
     def deliver(self, message: Message) -> Receipt:
         """Speak MAIL, RCPT, DATA, the body, the dot. Raises ChannelError by the table above."""
+        for name in (message.sender, message.to):
+            if not _ADDRESS.fullmatch(name):  # smtplib would make something else of it and send there
+                raise ChannelError(f"{name!r} is not an address for an SMTP command.", permanent=True)
         server = self._connection()
         try:
             self._envelope(server, message)
