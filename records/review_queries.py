@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, distinct, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from records.database import batches
 from records.outreach import Outreach, State
@@ -229,7 +229,8 @@ def last_decision(connection: Connection, list_id: str, now: datetime) -> LastDe
 def looked_at(connection: Connection, reviewer: str, list_id: str) -> set[str]:
     """Which messages (plays) of a list has this person opened at least once?"""
     found = connection.execute(
-        select(distinct(outreach.c.play))
+        select(outreach.c.play)
+        .distinct()
         .join(audit, audit.c.subject == outreach.c.outreach_id)
         .where(audit.c.actor == reviewer, audit.c.action == LOOKED_AT, outreach.c.list_id == list_id)
     )

@@ -6,14 +6,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+from starlette.testclient import TestClient
+
 from records.outreach import Outreach, OutreachList, PassedOver, State, new_outreach_ids, save_list
 from records.people import Customer, record_consents, save_customers
+from records.reviewers import create_signin_link
 from records.scores import Run, Score, save_run
 from serving.binding import address_hash
 from serving.home import SIMULATED, Home, create_home
 from serving.playbook import load_playbook
 from serving.rendering import RENDERER_VERSION, approval_hash, message_version
 from serving.variables import fill, sample_facts
+from serving.web.app import create_app
+from serving.web.site import form_token
 
 NOW = datetime(2026, 11, 19, 4, 42, tzinfo=UTC)  # a Thursday, 10:12 in India
 SETTINGS = """
@@ -74,8 +80,9 @@ CHECKS = [
 
 def web_home(path: Path, *, waiting: int = 40, now: datetime = NOW) -> Home:
     """A home whose newest list has `waiting` people to decide on, and some of everything else."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "pehle.toml").write_text(SETTINGS, encoding="utf-8")  # before the home is opened: settings are read once
     home = create_home(path, SIMULATED)
-    home.settings_file.write_text(SETTINGS, encoding="utf-8")
     count = max(60, waiting + 20)
     people = [_person(number) for number in range(count)]
     save_customers(home.engine, people, now - timedelta(days=400))
@@ -276,3 +283,86 @@ def _past_list(home: Home, people: list[Customer], scored: list[Score], now: dat
         currency="INR",
     )
     save_list(home.engine, the_list, rows, [], now=yesterday, actor="job:plan")
+
+
+def measured_quarter(
+    home: Home, now: datetime, *, sizes: dict[str, tuple[int, int, float, float]] | None = None
+) -> None:
+    """A finished quarter with events: per play people treated and compared, and the share of each gone bad."""
+    sizes = sizes or {
+        "better_plan": (900, 230, 0.27, 0.40),
+        "bill_explained": (700, 90, 0.08, 0.10),
+        "really_fixed": (110, 22, 0.19, 0.26),
+        "payment_help": (300, 0, 0.40, 0.0),
+    }
+    bad = {
+        "better_plan": ("subscription_cancelled", None),
+        "bill_explained": ("support_ticket_opened", "billing"),
+        "really_fixed": ("support_ticket_opened", "network"),
+        "payment_help": ("session_started", None),
+    }
+    sample = row_for(home, "L-0100", "x", _person(1), _score(_person(1), 1, 60, now), 0, now, now)
+    events: dict[str, list[object]] = {name: [] for name in ("customer_id", "occurred_at", "name", "topic")}
+    for month in range(4):
+        at = now - timedelta(days=200 - 30 * month)
+        rows = []
+        for play, (treated, compared, bad_treated, bad_compared) in sizes.items():
+            for number in range((treated + compared) // 4):
+                held_out = number >= treated // 4
+                customer = f"H-{month} {play} {number}"
+                state = State.HELD_OUT if held_out else State.DELIVERED
+                row = replace(sample, outreach_id=f"O-m{month}-{play}-{number}", customer_id=customer, play=play)
+                row = replace(row, list_id=f"L-010{month}", trigger_key=f"{month}", send_at=at, state=state)
+                row = replace(row, arm="holdout" if held_out else "treated", fenced_at=None if held_out else at)
+                rows.append(replace(row, propensity=treated / (treated + compared)))
+                share = bad_compared if held_out else bad_treated
+                happened = (number * 37) % 100 < 100 * share
+                name, topic = bad[play] if happened else ("session_started", None)
+                for column, value in zip(events, (customer, at + timedelta(days=2), name, topic), strict=True):
+                    events[column].append(value)
+        the_list = OutreachList(
+            list_id=f"L-010{month}",
+            planned_at=at,
+            as_of=at,
+            model_version="13",
+            decide_by=at,
+            budget_minor=5_000_000,
+            currency="INR",
+        )
+        save_list(home.engine, the_list, rows, [], now=at, actor="job:plan")
+    events["customer_id"].append("C-20 4817")
+    for column, value in zip(
+        ("occurred_at", "name", "topic"), (now - timedelta(hours=5), "session_started", None), strict=True
+    ):
+        events[column].append(value)
+    log = home.log
+    log.append(pa.table(events))
+
+
+class Clock:
+    """A wall clock the test sets."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def client_of(home: Home, clock: Clock) -> TestClient:
+    """The real app, asked as a browser asks: from its own pages, not following redirects."""
+    app = create_app(home, clock)
+    headers = {"sec-fetch-site": "same-origin", "user-agent": "Mozilla/5.0 (X11; Linux x86_64)"}
+    return TestClient(app, base_url="http://testserver", headers=headers, follow_redirects=False)
+
+
+def sign_in(client: TestClient, home: Home, clock: Clock, name: str = "Meera Iyer") -> TestClient:
+    """Go in by a one-time link."""
+    token = create_signin_link(home.engine, name, clock())
+    assert client.post(f"/signin/{token}").status_code == 303
+    return client
+
+
+def form_token_of(client: TestClient) -> str:
+    """What the forms of this session carry."""
+    return form_token(client.cookies["pehle_session"])

@@ -101,6 +101,10 @@ class Language:
         """Thursday 19 November"""
         return self._date(at, now, "EEEE d MMMM")
 
+    def short_day(self, at: datetime) -> str:
+        """19 Nov"""
+        return self._date(at, None, "d MMM")
+
     def month(self, at: datetime) -> str:
         """Nov"""
         return str(format_datetime(self.local(at), "LLL", locale=self.locale))

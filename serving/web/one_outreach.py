@@ -85,7 +85,7 @@ def one_outreach(request: Request, outreach_id: str, reviewer: Signed) -> Respon
         after=f"/outreach/{after}" + (f"?{query}" if query else "") if after else None,
         tabs=_channels(row, agreed, language, channel, address.fields),
         channel=channel,
-        view=values.get("view") if values.get("view") in VIEWS else "desktop",
+        view=values.get("view") if values.get("view") in VIEWS else VIEWS[0],
         views=[(view, _here(row, address.fields, channel_shown=channel, view=view)) for view in VIEWS],
         shown=shown,
         problem=problem,

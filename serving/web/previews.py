@@ -30,7 +30,7 @@ FRAME_HEADERS = {
 }
 WHATSAPP_BOLD = re.compile(r"\*(?=\S)([^*\n]+?)(?<=\S)\*")
 FIRST_WORDS = 120
-VIEWS = ("desktop", "phone", "text")
+VIEWS = ("phone", "desktop", "text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def preview(request: Request, outreach_id: str, channel: str, reviewer: Signed) 
         found = rendered(row, channel)
     except WordsError as error:
         return text_frame(request, str(error), "en")
-    view = request.query_params.get("view", "desktop")
+    view = request.query_params.get("view", VIEWS[0])
     if channel == "email" and view != "text":
         return email_frame(found.html or "")
     if channel == "email":

@@ -56,6 +56,8 @@ def results_page(request: Request, reviewer: Signed) -> Response:
     found = _kept(site, now, period) if period else everything
     measured = [one for one in found if one.verdict != "tracked"]
     axis = charts.shared_axis([effect for one in measured if (effect := _effect(one, language)) is not None])
+    order = {verdict: place for place, verdict in enumerate(KINDS)}
+    measured.sort(key=lambda one: (order[one.verdict], -one.n_treated))
     rows = [_shown(one, axis, language) for one in measured]
     summary = summarize(found, site.playbook)
     by_month = max(
@@ -70,7 +72,7 @@ def results_page(request: Request, reviewer: Signed) -> Response:
         now=now,
         rows=rows,
         axis_head=charts.axis_head(axis, _axis_words(axis, language)),
-        tracked=[one for one in found if one.verdict == "tracked"],
+        tracked=[(one, judged_by(one, language)) for one in found if one.verdict == "tracked"],
         summary=summary,
         summary_sentence=summary.sentence[language.code],
         quarters=quarters,
@@ -95,7 +97,7 @@ def best_result(site: Site, language: Language, now: datetime) -> Shown | None:
     measured = [one for one in _kept(site, now) if one.verdict != "tracked" and one.diff is not None]
     if not measured:
         return None
-    order = ("helped", "made it worse", "no clear difference", "not enough data yet")
+    order = list(KINDS)
     best = min(measured, key=lambda one: (order.index(one.verdict), -one.n_treated))
     shown = _shown(best, charts.shared_axis([]), language)
     effect = _effect(best, language)
@@ -126,13 +128,20 @@ def _shown(one: PlayResult, axis: charts.Axis, language: Language) -> Shown:
     return Shown(
         play=one.play,
         title=one.title[language.code],
-        judged_by=str(language("results.days", what=one.judged_by[language.code], n=one.window_days)),
+        judged_by=str(judged_by(one, language)),
         kind=kind,
         verdict="" if one.mismatch else verdict,
         sentence=sentence,
         chart=charts.effect_row(_effect(one, language), axis, label),
         result=one,
     )
+
+
+def judged_by(one: PlayResult, language: Language) -> Markup:
+    """What is counted, and for how long unless the words say so already."""
+    what = one.judged_by[language.code]
+    key = "results.counted" if str(one.window_days) in what else "results.counted_days"
+    return language(key, what=what, n=one.window_days)
 
 
 def _axis_words(axis: charts.Axis, language: Language) -> dict[int, str]:
@@ -206,7 +215,7 @@ def _month(month: MonthResult, x: str, y: Any, language: Language, now: datetime
         drawn.append(charts.element("circle", cx=x, cy=y(100 * e.diff), r=5, fill="var(--ink2)"))
     elif month.known_on is not None:
         ring = {"stroke": "var(--neel)", "stroke_width": 1.5, "stroke_dasharray": "3 2", "fill": "none"}
-        drawn.append(charts.element("circle", cx=x, cy=y(5), r=5, **ring))
-        day = language.day(month.known_on, now)
-        drawn.append(charts.element("text", day, x=x, y=y(5) + 20, text_anchor="middle", class_="blue"))
+        drawn.append(charts.element("circle", cx=x, cy=40, r=5, **ring))
+        day = language.short_day(month.known_on)
+        drawn.append(charts.element("text", day, x=x, y=60, text_anchor="middle", class_="blue"))
     return drawn
