@@ -60,6 +60,8 @@ def test_an_old_file_does_not_undo_an_unsubscribe(engine: Engine, take: Take, no
     assert may_mail(engine, latest)
     take(HEADER + PRIYA.replace("true", "false"), "stop.csv", latest + timedelta(hours=1))
     assert not may_mail(engine, latest + timedelta(hours=1))
+    again = take(HEADER + PRIYA.replace("true", "false"), "stop.csv", latest + timedelta(hours=2))
+    assert (again.accepted, again.duplicates) == (0, 1)
 
 
 @pytest.mark.parametrize(
