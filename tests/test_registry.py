@@ -1,0 +1,161 @@
+"""Runs, versions, the model in use: kept in one folder, found again after the folder has moved."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.build import Vocabulary
+from records.errors import ModelError
+from training.issues import IssueModel
+from training.labels import IssueOptions
+from training.model import Model
+from training.registry import Registry
+from training.scorers import Linear, Scorer
+
+NOW = datetime(2026, 11, 19, 4, 42, tzinfo=UTC)
+
+
+def model_of(intercept: float) -> Model:
+    linear = Linear(
+        columns=(0,),
+        medians=(0.0,),
+        means=(0.0,),
+        scales=(1.0,),
+        weights=(1.0,),
+        flagged=(),
+        flag_weights=(),
+        intercept=intercept,
+    )
+    return Model(
+        signal_names=("orders_90",),
+        vocabulary=Vocabulary(),
+        churn=Scorer(kind="logistic", parts=((1.0, linear),)),
+        issues=IssueModel(options=IssueOptions()),
+    )
+
+
+def add(registry: Registry, folder: Path, intercept: float) -> str:
+    """One run with a model, registered; its version."""
+    sha256 = model_of(intercept).save(folder / "model")
+    run_id = registry.log_run(
+        name="test",
+        at=NOW,
+        params={"churn.horizon_days": 90},
+        metrics={"auroc": 0.7, "average_precision": float("nan")},
+        tags={"data_sha256": "d" * 64},
+        artifacts=[],
+        model=folder / "model",
+    )
+    return registry.register(run_id, sha256=sha256, at=NOW, tags={"winner": "logistic", "data_sha256": "d" * 64})
+
+
+def intercept_of(model: Model | None) -> float:
+    assert model is not None
+    part = model.churn.parts[0][1]
+    assert isinstance(part, Linear)
+    return part.intercept
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two versions, the first in use."""
+    folder = tmp_path_factory.mktemp("template")
+    registry = Registry(folder / "mlruns")
+    add(registry, folder / "one", 1.0)
+    add(registry, folder / "two", 2.0)
+    registry.promote("1", "it was the first")
+    return folder / "mlruns"
+
+
+@pytest.fixture
+def registry(template: Path, tmp_path: Path) -> Registry:
+    """A copy of it in another place: every test here also tests that a home can be moved."""
+    shutil.copytree(template, tmp_path / "home" / "mlruns")
+    return Registry(tmp_path / "home" / "mlruns")
+
+
+def test_asking_an_empty_place_creates_nothing(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "mlruns")
+    assert registry.versions() == []
+    assert registry.champion() is None
+    with pytest.raises(ModelError, match=r"no trained model here.*pehle train"):
+        registry.load("champion")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_versions_say_what_scripts_read(registry: Registry) -> None:
+    first, second = registry.versions()
+    assert (first["version"], first["alias"], second["alias"]) == ("1", "champion", None)
+    assert first["created_at"] == "2026-11-19T04:42:00+00:00"
+    assert first["data_sha256"] == "d" * 64
+    assert first["metrics"] == {"auroc": 0.7}
+    assert len(first["model_sha256"]) == 64
+    assert first["model_sha256"] != second["model_sha256"]
+
+
+def test_loads_the_champion_the_latest_or_a_number(registry: Registry) -> None:
+    assert intercept_of(registry.champion()) == 1.0
+    assert intercept_of(registry.load("latest")) == 2.0
+    assert intercept_of(registry.load("2")) == 2.0
+    assert intercept_of(registry.load("v1")) == 1.0
+    with pytest.raises(ModelError, match="no model version '9'; there are 1, 2"):
+        registry.load("9")
+
+
+def test_promotion_can_be_taken_back_with_one_command(registry: Registry) -> None:
+    registry.promote("2")
+    assert intercept_of(registry.champion()) == 2.0
+    assert registry.rollback() == "1"
+    assert intercept_of(registry.champion()) == 1.0
+
+
+def test_going_back_without_a_past_is_refused(registry: Registry) -> None:
+    with pytest.raises(ModelError, match="no earlier model"):
+        registry.rollback()
+
+
+def test_nothing_in_use_names_the_newest_trained(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "mlruns")
+    add(registry, tmp_path / "one", 1.0)
+    assert registry.champion() is None
+    with pytest.raises(ModelError, match="--model latest"):
+        registry.load("champion")
+
+
+def test_after_a_move_new_runs_go_to_the_new_place(registry: Registry, template: Path, tmp_path: Path) -> None:
+    before = {path.name for path in (template / "artifacts").iterdir()}
+    assert add(registry, tmp_path / "three", 3.0) == "3"
+    assert intercept_of(registry.load("latest")) == 3.0
+    assert {path.name for path in (template / "artifacts").iterdir()} == before
+    assert len(list((registry.mlruns / "artifacts").iterdir())) == len(before) + 1
+    assert all(version.source.startswith((registry.mlruns / "artifacts").as_uri()) for version in registry.found())
+
+
+def test_altered_files_are_not_loaded(registry: Registry) -> None:
+    for path in (registry.mlruns / "artifacts").rglob("model.json"):
+        path.write_text(path.read_text().replace("1.0", "9.0"))
+    with pytest.raises(ModelError, match="altered"):
+        registry.champion()
+    assert registry.champion_or_none() is None
+
+
+def test_another_server_named_outside_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    monkeypatch.chdir(tmp_path)
+    registry = Registry(tmp_path / "mlruns")
+    add(registry, tmp_path / "one", 4.0)
+    registry.promote("1")
+    assert intercept_of(registry.champion()) == 4.0
+    assert (tmp_path / "elsewhere.db").exists()
+    assert not (tmp_path / "mlruns" / "mlflow.db").exists()
+
+
+def test_a_store_is_text_numbers_and_pictures_never_a_pickle(registry: Registry) -> None:
+    kinds = {path.suffix for path in (registry.mlruns / "artifacts").rglob("*") if path.is_file()}
+    assert kinds <= {".json", ".txt", ".png"}
+    assert np.isfinite(registry.versions()[0]["metrics"]["auroc"])

@@ -1,0 +1,232 @@
+"""A whole training run on a small shop: what it says, what it stores, whom it puts in use, and that it repeats."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.build import build_signals
+from records.errors import NotEnoughData
+from records.events import EventLog
+from training.candidates import RECENCY
+from training.examples import build_examples
+from training.judging import Judged, against_champion, fit_and_judge, gate
+from training.labels import ChurnOptions, IssueOptions, TrainingOptions, eligible
+from training.model import Model
+from training.registry import Registry
+from training.train import TrainResult, settings_of, train
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+AS_OF = START + timedelta(days=300)
+NOW = datetime(2026, 11, 19, 4, 42, tzinfo=UTC)
+CHURN = ChurnOptions(horizon_days=30, active_within_days=60)
+QUICK = TrainingOptions(max_rounds=60)
+ISSUE = "support_ticket_opened"
+TOPICS = ("billing", "delivery", "network")
+
+
+def shop(folder: Path, customers: int = 500) -> EventLog:
+    """Each orders at a pace of their own and stops one day; who orders most asks about delivery, others as before."""
+    rng = np.random.default_rng(3)
+    rows: list[tuple[str, str, float, str | None]] = []
+    for number in range(customers):
+        who, pace = f"C {number:03d}", float(rng.choice([4.0, 12.0, 25.0]))
+        stops = rng.uniform(40, 600)
+        day = rng.uniform(0, pace)
+        while day < min(stops, 300):
+            rows.append((who, "order_completed", day, None))
+            day += pace * rng.uniform(0.7, 1.3)
+        mine = "delivery" if pace == 4.0 else str(rng.choice(TOPICS))
+        for at in np.sort(rng.uniform(0, min(stops, 300), rng.poisson(3.0))):
+            topic = mine if rng.random() < 0.8 else str(rng.choice(TOPICS))
+            rows.append((who, "support_ticket_opened", float(at), None if rng.random() < 0.1 else topic))
+    log = EventLog(folder)
+    amounts = [Decimal(5) if row[1] == "order_completed" else None for row in rows]
+    log.append(
+        pa.table(
+            {
+                "customer_id": [row[0] for row in rows],
+                "name": [row[1] for row in rows],
+                "amount": pa.array(amounts, pa.decimal128(18, 4)),
+                "topic": pa.array([row[3] for row in rows], pa.string()),
+                "occurred_at": pa.array([START + timedelta(days=row[2]) for row in rows], pa.timestamp("us", tz="UTC")),
+            }
+        )
+    )
+    return log
+
+
+def run(log: EventLog, mlruns: Path, **changes: object) -> TrainResult:
+    defaults: dict[str, object] = {"churn": CHURN, "issues": IssueOptions(), "training": QUICK, "as_of": AS_OF}
+    return train(log, mlruns=mlruns, now=NOW, **{**defaults, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> EventLog:
+    return shop(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store with its tables and no run: making one takes longer than a training run here."""
+    mlruns = tmp_path_factory.mktemp("store") / "mlruns"
+    Registry(mlruns).experiment_id()
+    return mlruns
+
+
+@pytest.fixture
+def store(empty_store: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(empty_store, tmp_path / "mlruns"))
+
+
+@pytest.fixture(scope="module")
+def trained(
+    log: EventLog, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TrainResult, Path]:
+    mlruns = Path(shutil.copytree(empty_store, tmp_path_factory.mktemp("trained") / "mlruns"))
+    return run(log, mlruns), mlruns
+
+
+def test_a_run_names_every_candidate_the_winner_and_why(trained: tuple[TrainResult, Path]) -> None:
+    result, _ = trained
+    assert [one.name for one in result.candidates] == ["recency", "logistic", "lightgbm", "average"]
+    losses = {one.name: one.metrics["log_loss"] for one in result.candidates}
+    assert result.winner == min(losses, key=lambda name: losses[name]) != "recency"
+    assert result.promoted
+    assert "beats recency alone by" in result.why
+    assert result.why.endswith("no model was in use")
+    low, value, high = result.to_json()["intervals"]["auroc"]
+    assert low < value < high
+
+
+def test_the_same_events_in_other_files_on_other_threads_with_more_to_come_give_the_same_bytes(
+    log: EventLog, trained: tuple[TrainResult, Path], store: Path, tmp_path: Path
+) -> None:
+    result, _ = trained
+    copy = EventLog(tmp_path / "data")
+    rows = log.connection().sql("from events order by random()").to_arrow_table()
+    later = rows[:3].set_column(0, "event_id", pa.array(["new 1", "new 2", "new 3"]))
+    moment = pa.timestamp("us", tz="UTC")
+    for column, values in (("name", ["order_completed", ISSUE, "a_new_kind"]), ("topic", [None, "a new topic", None])):
+        later = later.set_column(later.column_names.index(column), column, pa.array(values))
+    for column, days in (("occurred_at", (0, -9, -50)), ("received_at", (0, 0, 2))):
+        at = pa.array([AS_OF + timedelta(days=number) for number in days], moment)
+        later = later.set_column(later.column_names.index(column), column, at)
+    for part in (later, rows[: len(rows) // 3], rows[len(rows) // 3 :]):
+        copy.append(part)
+    again = run(copy, store, training=QUICK.model_copy(update={"threads": 1}))
+    assert again.model_sha256 == result.model_sha256
+    assert again.data_sha256 == result.data_sha256
+    assert [one.metrics for one in again.candidates] == [one.metrics for one in result.candidates]
+
+
+def test_the_stored_model_scores_everybody_eligible_with_risk_and_topics(
+    log: EventLog, trained: tuple[TrainResult, Path]
+) -> None:
+    model = Registry(trained[1]).load("champion")
+    people = eligible(log, [AS_OF], CHURN)[AS_OF]
+    table = build_signals(log, [AS_OF], fitted=model.vocabulary, customers=people)
+    risk = model.predict(table)
+    topics, chances = model.topics(table, log)
+    assert table["customer_id"].to_pylist() == people
+    assert ((risk > 0) & (risk < 1)).all()
+    assert topics == TOPICS
+    assert chances.shape == (len(people), 3)
+    assert (chances > 0).all()
+    assert (chances.sum(axis=1) < 1).all()
+    assert model.contributions(table).shape == (len(people), len(model.signal_names))
+
+
+def test_mlflow_keeps_parameters_hashes_figures_and_pictures(trained: tuple[TrainResult, Path]) -> None:
+    result, mlruns = trained
+    registry = Registry(mlruns)
+    (version,) = registry.versions()
+    assert version["alias"] == "champion"
+    assert version["data_sha256"] == result.data_sha256
+    assert version["metrics"]["recency_log_loss"] > version["metrics"]["log_loss"]
+    assert version["metrics"]["auroc_low"] < version["metrics"]["auroc"]
+    found = registry.client.get_run(registry.found()[0].run_id).data
+    assert found.params["churn.horizon_days"] == "30"
+    assert found.params["versions.lightgbm"]
+    assert {path.name for path in (mlruns / "artifacts").rglob("*.png")} == {"roc.png", "calibration.png", "lift.png"}
+
+
+def test_a_log_without_topics_amounts_or_texts_still_trains(log: EventLog, store: Path, tmp_path: Path) -> None:
+    bare = EventLog(tmp_path / "data")
+    bare.append(
+        log.connection()
+        .sql("select customer_id, occurred_at, name from events where name = 'order_completed'")
+        .to_arrow_table()
+    )
+    result = run(bare, store)
+    assert "no topics are known: the score has none" in result.notes
+    model = Registry(store).load("latest")
+    table = build_signals(bare, [AS_OF], fitted=model.vocabulary)
+    topics, chances = model.topics(table, bare)
+    assert topics == ()
+    assert chances.shape == (table.num_rows, 0)
+
+
+def test_too_short_a_log_is_refused_and_leaves_nothing_behind(log: EventLog, tmp_path: Path) -> None:
+    with pytest.raises(NotEnoughData, match=r"two horizons of 30 days.*at least 90 days"):
+        run(log, tmp_path / "mlruns", as_of=START + timedelta(days=80))
+    assert not (tmp_path / "mlruns").exists()
+
+
+# ── the gate ─────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture(scope="module")
+def judged(log: EventLog) -> Judged:
+    return fit_and_judge(build_examples(log, AS_OF, CHURN, IssueOptions(), QUICK), QUICK)
+
+
+def with_losses(judged: Judged, **losses: float) -> Judged:
+    return replace(judged, losses={**judged.losses, **losses})
+
+
+@pytest.fixture(scope="module")
+def model(log: EventLog, trained: tuple[TrainResult, Path]) -> Model:
+    return Registry(trained[1]).load("latest")
+
+
+def test_a_model_that_does_not_beat_recency_alone_is_not_put_in_use(judged: Judged, model: Model) -> None:
+    floor = with_losses(judged, recency=0.01)
+    assert floor.winner == RECENCY
+    assert floor.best_stored != RECENCY
+    promoted, why = gate(floor, None, model)
+    assert not promoted
+    assert why.startswith("nothing beats recency alone (log loss 0.0100")
+
+
+def test_a_model_worse_than_the_one_in_use_on_the_same_rows_is_not_put_in_use(judged: Judged, model: Model) -> None:
+    earlier = replace(model, settings={**model.settings, "labels_until": "2025-01-01T00:00:00+00:00"})
+    promoted, why = against_champion(with_losses(judged, **{judged.winner: 0.69}), earlier, model, "it beats recency")
+    assert not promoted
+    assert "worse than" in why
+    assert against_champion(with_losses(judged, **{judged.winner: 0.01}), earlier, model, "it beats recency")[0]
+
+
+def test_a_champion_that_has_seen_the_answers_is_stood_in_for_by_its_kind(judged: Judged, model: Model) -> None:
+    promoted, why = against_champion(judged, model, model, "it beats recency")
+    assert promoted
+    assert "has seen these customers' outcome" in why
+
+
+def test_a_champion_for_another_question_does_not_stand_in_the_way(judged: Judged, model: Model) -> None:
+    other = replace(model, settings={**model.settings, "churn": {"horizon_days": 7}})
+    assert against_champion(judged, other, model, "it beats recency") == (
+        True,
+        "it beats recency; the model in use predicts another kind of leaving",
+    )
+
+
+def test_settings_name_everything_that_made_the_model(log: EventLog, model: Model) -> None:
+    examples = build_examples(log, AS_OF, CHURN, IssueOptions(), QUICK)
+    assert dict(model.settings) == settings_of(log, AS_OF, CHURN, IssueOptions(), QUICK, examples)
+    assert {"data_sha256", "signals_sha256", "versions", "slices", "churn", "issues", "training"} <= set(model.settings)

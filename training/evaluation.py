@@ -1,0 +1,177 @@
+"""How good are the scores? Each measure says what useless, good and perfect look like.
+
+`y` is 0 or 1 per row (1: left), `p` the predicted probability. Intervals resample customers, not rows: the same
+person at several cutoffs is one person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Measure = Callable[[Floats, Floats], float]
+# Probabilities are cut here before a logarithm: a sure mistake costs 13.8, not infinity.
+SMALLEST = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A figure with its 95 % interval and how many rows it rests on."""
+
+    value: float
+    low: float
+    high: float
+    rows: int
+
+
+def auroc(y: Floats, p: Floats) -> float:
+    """How often does someone who left stand above someone who stayed? Useless .5, good .7-.9, perfect 1."""
+    positives = float(y.sum())
+    negatives = len(y) - positives
+    if positives == 0 or negatives == 0:
+        return float("nan")
+    ranks = mean_ranks(p)
+    return float((ranks[y == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def mean_ranks(values: Floats) -> Floats:
+    """Ranks from 1, ties sharing their mean."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts).astype(np.float64)
+    return np.asarray((last - (counts - 1) / 2.0)[inverse], dtype=np.float64)
+
+
+def average_precision(y: Floats, p: Floats) -> float:
+    """Precision averaged over the leavers found. Useless: the base rate; good: several times it; perfect 1."""
+    if not y.sum():
+        return float("nan")
+    order = np.argsort(-p, kind="stable")
+    hits, scores = y[order], p[order]
+    # Equal scores cannot be told apart: judge a tied group at its end.
+    ends = np.r_[np.flatnonzero(np.diff(scores)), len(scores) - 1]
+    found = np.cumsum(hits)[ends]
+    precision = found / (ends + 1)
+    return float(np.sum(np.diff(np.r_[0.0, found]) * precision) / hits.sum())
+
+
+def log_loss(y: Floats, p: Floats) -> float:
+    """Mean surprise in nats. Useless: the entropy of the base rate (.69 at one half); lower is better; perfect 0."""
+    kept = np.clip(p, SMALLEST, 1 - SMALLEST)
+    return float(-np.mean(y * np.log(kept) + (1 - y) * np.log(1 - kept)))
+
+
+def brier(y: Floats, p: Floats) -> float:
+    """Mean squared error. Useless: base × (1 - base), .25 at one half; lower is better; perfect 0."""
+    return float(np.mean((p - y) ** 2))
+
+
+def expected_calibration_error(y: Floats, p: Floats, bins: int = 10) -> float:
+    """How far is "30 %" from 30 in a hundred? Mean gap over equal-sized bins. Perfect 0, good to .02, bad from .1."""
+    order = np.argsort(p, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    return float(sum(abs(p[part].mean() - y[part].mean()) * len(part) for part in parts) / len(y))
+
+
+def lift(y: Floats, p: Floats, share: float = 0.10) -> float:
+    """How many times the base rate do the top 10 % hold? Useless 1, good 2-5, perfect 1 / max(share, base rate).
+
+    Rows tied at the border count as their average, so that a constant score has a lift of exactly 1.
+    """
+    base = float(y.mean()) if len(y) else 0.0
+    if base == 0:
+        return float("nan")
+    top = max(1, round(len(y) * share))
+    border = np.sort(p)[-top]
+    above, tied = p > border, p == border
+    hits = y[above].sum() + y[tied].mean() * (top - above.sum())
+    return float(hits / top / base)
+
+
+MEASURES: dict[str, Measure] = {
+    "auroc": auroc,
+    "average_precision": average_precision,
+    "log_loss": log_loss,
+    "brier": brier,
+    "ece": expected_calibration_error,
+    "lift_10": lift,
+}
+# The ones that are worth the time of a bootstrap.
+WITH_INTERVAL = ("auroc", "log_loss", "lift_10")
+
+
+def measure(y: Floats, p: Floats) -> dict[str, float]:
+    """All measures of one set of scores."""
+    return {name: function(y, p) for name, function in MEASURES.items()}
+
+
+def draws(customers: NDArray[np.int64], count: int, seed: int) -> list[NDArray[np.int64]]:
+    """Row numbers of `count` resamples of whole customers (given as codes from 0)."""
+    rng = np.random.default_rng(seed)
+    # Codes may have gaps: whoever is not among these rows must not be drawn.
+    _, present = np.unique(customers, return_inverse=True)
+    order = np.argsort(present, kind="stable")
+    sizes = np.bincount(present)
+    starts = np.r_[0, np.cumsum(sizes)[:-1]]
+    chosen = []
+    for _ in range(count):
+        who = rng.integers(0, len(sizes), len(sizes))
+        if sizes.max() == 1:
+            chosen.append(order[starts[who]])
+        else:
+            chosen.append(np.concatenate([order[starts[code] : starts[code] + sizes[code]] for code in who]))
+    return chosen
+
+
+def estimate(
+    name: str, y: Floats, p: Floats, customers: NDArray[np.int64], *, count: int = 100, seed: int = 2026
+) -> Estimate:
+    """One measure with its 95 % interval by resampling customers."""
+    function = MEASURES[name]
+    values = np.array([function(y[rows], p[rows]) for rows in draws(customers, count, seed)])
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return Estimate(value=function(y, p), low=float(low), high=float(high), rows=len(y))
+
+
+def paired_difference(
+    y: Floats, p: Floats, other: Floats, customers: NDArray[np.int64], *, count: int = 200, seed: int = 2026
+) -> Estimate:
+    """How much less log loss has `p` than `other` on the same rows? Above 0: `p` is better; interval by customer."""
+    gain = row_losses(y, other) - row_losses(y, p)
+    means = np.array([gain[rows].mean() for rows in draws(customers, count, seed)])
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Estimate(value=float(gain.mean()), low=float(low), high=float(high), rows=len(y))
+
+
+def row_losses(y: Floats, p: Floats) -> Floats:
+    """The log loss of each row."""
+    kept = np.clip(p, SMALLEST, 1 - SMALLEST)
+    return np.asarray(-(y * np.log(kept) + (1 - y) * np.log(1 - kept)), dtype=np.float64)
+
+
+def mean_average_precision(truth: NDArray[np.bool_], scores: Floats, k: int = 3) -> float:
+    """How high stand the topics that came up? MAP@k over customers with at least one. Useless: a random order;
+    good: above "most popular" and "same as last time"; perfect 1."""
+    asked = truth.any(axis=1)
+    if not asked.any():
+        return float("nan")
+    truth, scores = truth[asked], scores[asked]
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    hit = np.take_along_axis(truth, order, axis=1)
+    precision = np.cumsum(hit, axis=1) / np.arange(1, hit.shape[1] + 1)
+    best = np.minimum(truth.sum(axis=1), k)
+    return float(np.mean((precision * hit).sum(axis=1) / best))
+
+
+def recall(truth: NDArray[np.bool_], scores: Floats, k: int = 3) -> float:
+    """Which share of a customer's topics stands in the first k? Useless: k / topics; perfect 1 (where k suffices)."""
+    asked = truth.any(axis=1)
+    if not asked.any():
+        return float("nan")
+    truth, scores = truth[asked], scores[asked]
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    hit = np.take_along_axis(truth, order, axis=1)
+    return float(np.mean(hit.sum(axis=1) / truth.sum(axis=1)))

@@ -1,0 +1,143 @@
+"""What is stored, and what may be loaded? A folder of LightGBM text and JSON, named by the hash of its contents.
+
+    model.json      signals in order, vocabulary, churn scorer, issue scorer, settings, versions
+    *.txt           trees, as LightGBM writes them
+    manifest.json   SHA-256 of each file; the model's own hash is that of this list
+
+No pickle: nothing here can run. A folder whose hash is not the recorded one, or made for other signals, is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from records.errors import ModelError
+from training.evaluation import Floats
+from training.issues import IssueModel
+from training.scorers import Scorer, scorer_from_json, scorer_to_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from features.build import Vocabulary
+    from records.events import EventLog
+
+FORMAT = 1
+MODEL_FILE, MANIFEST_FILE = "model.json", "manifest.json"
+KEYS = ("customer_id", "cutoff")
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with one spelling: sorted keys, no blanks, UTF-8. NaN is refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def matrix(table: pa.Table, names: Sequence[str]) -> Floats:
+    """The signals as numbers, one row per customer, NaN where there is no data. Refuses other signals."""
+    found = [name for name in table.column_names if name not in KEYS]
+    if found != list(names):
+        missing = [name for name in names if name not in found]
+        extra = [name for name in found if name not in names]
+        what = f"missing {missing[:3]}, unknown {extra[:3]}" if missing or extra else "the same ones in another order"
+        msg = f"the model was made for {len(names)} signals and got {len(found)}: {what}."
+        raise ModelError(msg, remedy="Build signals with the model's vocabulary, or train again: pehle train")
+    X = np.empty((table.num_rows, len(names)))
+    for column, name in enumerate(names):
+        # A null becomes NaN; float64 in, float64 out.
+        X[:, column] = table.column(name).to_numpy()
+    return X
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A fitted model: who leaves, and what each customer will need help with."""
+
+    signal_names: tuple[str, ...]
+    vocabulary: Vocabulary  # what was known when it was fitted; hand it to build_signals as `fitted`
+    churn: Scorer
+    issues: IssueModel
+    settings: Mapping[str, Any] = field(default_factory=dict)  # churn, issues, training; as_of; hashes; versions
+    sha256: str = ""  # of the stored folder; empty until saved
+
+    def predict(self, table: pa.Table) -> Floats:
+        """The probability of leaving within the horizon, one per row of `table` (from build_signals)."""
+        return self.churn.predict(matrix(table, self.signal_names))
+
+    def contributions(self, table: pa.Table) -> Floats:
+        """What each signal adds to the log-odds of leaving: rows × signals, in the order of `signal_names`."""
+        return self.churn.terms(matrix(table, self.signal_names))
+
+    def topics(self, table: pa.Table, log: EventLog) -> tuple[tuple[str, ...], Floats]:
+        """Topic names, and for each row the probability of a contact about each within the issue horizon.
+
+        The customers' own contacts are read from the log before each row's cutoff; nothing later is.
+        """
+        return self.issues.topics, self.issues.predict(table, matrix(table, self.signal_names), log)
+
+    def save(self, folder: Path) -> str:
+        """Writes the model and returns its SHA-256. The same model gives the same bytes."""
+        folder.mkdir(parents=True, exist_ok=True)
+        files: dict[str, bytes] = {}
+        stored = {
+            "format": FORMAT,
+            "signal_names": list(self.signal_names),
+            "vocabulary": json.loads(self.vocabulary.to_json()),
+            "churn": scorer_to_json("churn", self.churn, files),
+            "issues": self.issues.to_json(files),
+            "settings": dict(self.settings),
+        }
+        files[MODEL_FILE] = canonical(stored)
+        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+        files[MANIFEST_FILE] = canonical(hashes)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return hashlib.sha256(files[MANIFEST_FILE]).hexdigest()
+
+    @classmethod
+    def load(cls, folder: Path, expected_sha256: str) -> Model:
+        """Reads a stored model, if its contents have the hash that was recorded when it was made."""
+        from features.build import Vocabulary
+
+        files = read_checked(folder, expected_sha256)
+        stored = json.loads(files[MODEL_FILE])
+        if stored.get("format") != FORMAT:
+            msg = f"the model in {folder.name} has format {stored.get('format')!r}, expected {FORMAT}."
+            raise ModelError(msg, remedy="Train again: pehle train")
+        names = tuple(stored["signal_names"])
+        return cls(
+            signal_names=names,
+            vocabulary=Vocabulary.from_json(json.dumps(stored["vocabulary"])),
+            churn=scorer_from_json(stored["churn"], files, len(names)),
+            issues=IssueModel.from_json(stored["issues"], files, len(names)),
+            settings=stored["settings"],
+            sha256=expected_sha256,
+        )
+
+
+def read_checked(folder: Path, expected_sha256: str) -> dict[str, bytes]:
+    """The files of a model folder, each with the hash its manifest names and the manifest with the recorded one."""
+    remedy = "Use another version (pehle models) or train again: pehle train"
+    try:
+        manifest = (folder / MANIFEST_FILE).read_bytes()
+        found = hashlib.sha256(manifest).hexdigest()
+        if found != expected_sha256:
+            what = f"has SHA-256 {found[:12]}…, recorded was {expected_sha256[:12]}…"
+            msg = f"the model in {folder} {what}: it was altered."
+            raise ModelError(msg, remedy=remedy, found=found, expected=expected_sha256)
+        files = {}
+        for name, digest in json.loads(manifest).items():
+            files[name] = (folder / name).read_bytes()
+            if hashlib.sha256(files[name]).hexdigest() != digest:
+                msg = f"{name} of the model in {folder} was altered after it was stored."
+                raise ModelError(msg, remedy=remedy, file=name)
+    except OSError as error:
+        msg = f"the model in {folder} is not there or cannot be read: {error.strerror}."
+        raise ModelError(msg, remedy=remedy) from error
+    return files

@@ -1,0 +1,200 @@
+"""How is one customer's risk computed from stored numbers? The shapes a fitted model can take, and no others.
+
+All work in log-odds, so that a mean of two models is a weighted sum and each signal's share of it can be told.
+`X` has one row per customer and one column per signal, NaN where there is no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from records.errors import ModelError
+from training.calibration import Calibration, sigmoid
+from training.evaluation import Floats
+
+# Standardised values are cut here: a customer a hundred times the mean must not own the sum.
+FARTHEST = 5.0
+
+
+def compress(X: Floats) -> Floats:
+    """log1p on both sides of zero: counts and money become comparable, small values stay as they are."""
+    return np.asarray(np.sign(X) * np.log1p(np.abs(X)), dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """A logistic regression on log-compressed, standardised signals; no data is the median plus a flag of its own."""
+
+    columns: tuple[int, ...]  # which signals
+    medians: tuple[float, ...]
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    weights: tuple[float, ...]
+    flagged: tuple[int, ...]  # columns whose missing flag carries a weight
+    flag_weights: tuple[float, ...]
+    intercept: float
+
+    def terms(self, X: Floats) -> Floats:
+        """The share of each signal in the log-odds, beside the intercept."""
+        shares = np.zeros(X.shape)
+        if self.columns:
+            columns = list(self.columns)
+            shares[:, columns] = self.standardise(X) * np.asarray(self.weights)
+        for column, weight in zip(self.flagged, self.flag_weights, strict=True):
+            shares[:, column] += weight * np.isnan(X[:, column])
+        return shares
+
+    def standardise(self, X: Floats) -> Floats:
+        values = compress(X[:, list(self.columns)])
+        values = np.where(np.isnan(values), np.asarray(self.medians), values)
+        scaled = (values - np.asarray(self.means)) / np.asarray(self.scales)
+        return np.asarray(np.clip(scaled, -FARTHEST, FARTHEST), dtype=np.float64)
+
+    def log_odds(self, X: Floats) -> Floats:
+        return np.asarray(self.terms(X).sum(axis=1) + self.intercept, dtype=np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Linear:
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+        }
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trees:
+    """Gradient-boosted trees, kept as LightGBM's own text."""
+
+    text: str
+
+    def booster(self) -> Any:
+        import lightgbm
+
+        return lightgbm.Booster(model_str=self.text)
+
+    def log_odds(self, X: Floats, threads: int = 2) -> Floats:
+        return np.asarray(self.booster().predict(X, raw_score=True, num_threads=threads), dtype=np.float64)
+
+    def terms(self, X: Floats, threads: int = 2) -> Floats:
+        """Exact Shapley shares of each signal (LightGBM's pred_contrib, without its last column, the mean)."""
+        shares = self.booster().predict(X, pred_contrib=True, num_threads=threads)
+        return np.asarray(shares, dtype=np.float64)[:, :-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scorer:
+    """One fitted candidate: a weighted sum of parts in log-odds, then a calibration."""
+
+    kind: str  # logistic, lightgbm, average
+    parts: tuple[tuple[float, Linear | Trees], ...]
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def log_odds(self, X: Floats) -> Floats:
+        total = np.zeros(len(X))
+        for weight, part in self.parts:
+            total += weight * part.log_odds(X)
+        return total
+
+    def predict(self, X: Floats) -> Floats:
+        """Calibrated probability of leaving, per row."""
+        if not len(X):
+            return np.zeros(0)
+        return self.calibration.apply(sigmoid(self.log_odds(X)))
+
+    def terms(self, X: Floats) -> Floats:
+        """What each signal adds to the log-odds before calibration; calibration keeps their order and sign."""
+        total = np.zeros(X.shape)
+        if not len(X):
+            return total
+        for weight, part in self.parts:
+            total += weight * part.terms(X)
+        return total
+
+
+def scorer_to_json(name: str, scorer: Scorer, files: dict[str, bytes]) -> dict[str, Any]:
+    """The scorer as plain values; its trees go to `files`."""
+    parts: list[dict[str, Any]] = []
+    for number, (weight, part) in enumerate(scorer.parts):
+        if isinstance(part, Trees):
+            file = f"{name}_{number}.txt"
+            files[file] = part.text.encode()
+            parts.append({"weight": weight, "trees": file})
+        else:
+            parts.append({"weight": weight, "linear": part.to_json()})
+    return {"kind": scorer.kind, "parts": parts, "calibration": scorer.calibration.to_json()}
+
+
+def scorer_from_json(stored: dict[str, Any], files: Mapping[str, bytes], signals: int) -> Scorer:
+    """The scorer again; trees are checked before LightGBM sees them."""
+    parts: list[tuple[float, Linear | Trees]] = []
+    for part in stored["parts"]:
+        if "trees" in part:
+            text = files[part["trees"]].decode()
+            check_trees(text, signals)
+            parts.append((part["weight"], Trees(text=text)))
+        else:
+            parts.append((part["weight"], Linear.from_json(part["linear"])))
+    return Scorer(kind=stored["kind"], parts=tuple(parts), calibration=Calibration.from_json(stored["calibration"]))
+
+
+def check_trees(text: str, signals: int) -> None:
+    """Refuse a model text whose indices point outside the tree or the signals: LightGBM itself does not look."""
+    header, *blocks = text.split("\nTree=")
+    names = fields(header)
+    if names.get("max_feature_idx") != str(signals - 1):
+        refuse(f"it was made for {int(names.get('max_feature_idx', -2)) + 1} signals, not {signals}")
+    if not blocks:
+        refuse("it holds no trees")
+    for number, block in enumerate(blocks):
+        check_tree(fields("Tree=" + block.split("\nend of trees")[0]), signals, number)
+
+
+def fields(block: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+
+
+def integers(tree: dict[str, str], name: str) -> NDArray[np.int64]:
+    try:
+        return np.array(tree.get(name, "").split(), dtype=np.int64)
+    except ValueError:
+        refuse(f"{name} is not a list of numbers")
+        raise
+
+
+def check_tree(tree: dict[str, str], signals: int, number: int) -> None:
+    leaves = int(tree.get("num_leaves", "0"))
+    if tree.get("num_cat") != "0" or tree.get("is_linear", "0") != "0":
+        refuse(f"tree {number} has categories or linear leaves, which we never fit")
+    if len(tree.get("leaf_value", "").split()) != max(leaves, 1):
+        refuse(f"tree {number} names {leaves} leaves and holds another number")
+    if leaves <= 1:
+        return
+    left, right = integers(tree, "left_child"), integers(tree, "right_child")
+    split = integers(tree, "split_feature")
+    inside = ("threshold", "decision_type", "split_gain")
+    if {len(left), len(right), len(split), *(len(tree.get(name, "").split()) for name in inside)} != {leaves - 1}:
+        refuse(f"tree {number} has lists of unequal length")
+    if split.min() < 0 or split.max() >= signals:
+        refuse(f"tree {number} splits on a signal that does not exist")
+    # Every node but the root, and every leaf, hangs on exactly one parent that comes before it.
+    children = np.concatenate([left, right])
+    if sorted(children[children >= 0].tolist()) != list(range(1, leaves - 1)):
+        refuse(f"tree {number} has a child outside the tree or twice")
+    if sorted((~children[children < 0]).tolist()) != list(range(leaves)):
+        refuse(f"tree {number} has a leaf outside the tree or twice")
+    parents = np.concatenate([np.arange(leaves - 1)] * 2)
+    if (parents[children >= 0] >= children[children >= 0]).any():
+        refuse(f"tree {number} turns back on itself")
+
+
+def refuse(why: str) -> None:
+    msg = f"the stored trees are not what LightGBM writes: {why}."
+    raise ModelError(msg, remedy="Train again: pehle train")
