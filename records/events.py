@@ -10,6 +10,7 @@ Note for SQL on these connections: fetch times through Arrow (`.to_arrow_table()
 # ruff: noqa: S608  the SQL is made of our own column names and file names; values are parameters
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EVENT_SCHEMA", "PASSIVE_EVENTS", "Appended", "EventLog", "LogSummary"]
 
-MEMORY_LIMIT = "3GB"  # per connection; DuckDB spills beyond it
+MEMORY_LIMIT_BYTES = 3 << 30  # per connection, and at most half of the machine's; DuckDB spills beyond it
 SPILL_LIMIT = "40GB"
 THREADS = 2
 _LIST = ", ".join(COLUMNS)
@@ -129,7 +130,7 @@ class EventLog:
 
         con = duckdb.connect(
             config={
-                "memory_limit": MEMORY_LIMIT,
+                "memory_limit": f"{min(MEMORY_LIMIT_BYTES, _machine_bytes() // 2) >> 20}MiB",
                 "threads": threads or THREADS,
                 # DuckDB makes the folder when it must spill and removes it; two connections may not share one.
                 "temp_directory": str(self.data / f"spill-{uuid4().hex}"),
@@ -221,6 +222,10 @@ class EventLog:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _machine_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def identified_sql(relation: str) -> str:

@@ -219,7 +219,9 @@ def _csv_cells(lines: Lines, separator: str) -> Iterator[Row]:
             reader = csv.reader(lines, delimiter=separator, strict=True)
             continue
         if cells:
-            yield lines.taken[0][0], "".join(text for _, text in lines.taken).rstrip("\r\n"), cells
+            taken = lines.taken
+            text = taken[0][1] if len(taken) == 1 else "".join(line for _, line in taken)
+            yield taken[0][0], text.rstrip("\r\n"), cells
 
 
 class _Exact(float):
