@@ -55,7 +55,7 @@ def bill(today: Today) -> None:
 def _feel(today: Today, who: Array, ratio: Array) -> None:
     lives, traits = today.lives, today.traits
     rise = np.where(ratio > 1.06, np.minimum(ratio - 1.0, 1.2), 0.0)
-    thrift = 0.3 + 1.2 * traits.price[who]
+    thrift = 0.55 + 0.7 * traits.price[who]
     lives.pain[who] = np.minimum(lives.pain[who] + 2.0 * rise * thrift, 3.0)
     hurt(today, who, 0.85 * rise * thrift)
     lives.trouble[who, BILLING] += 0.020 * np.minimum(rise / 0.25, 2.5)
@@ -116,8 +116,10 @@ def switch(today: Today, who: Array, plan: Array, at: Array) -> None:
     """Put people on another plan. The next bill is compared with what the new plan costs."""
     lives = today.lives
     prices = today.company.plan_rupees(today.day)
+    before = lives.plan[who].astype(np.int64)
     today.notes.write(
-        "plan_changed", who, at, product=FIRST_PLAN + plan, amount=prices[plan] * 100, from_plan=lives.plan[who].astype(int)
+        "plan_changed", who, at, product=FIRST_PLAN + plan, amount=prices[plan] * 100, from_plan=before
     )
     lives.plan[who] = plan
-    lives.bill[who] = np.where(lives.bill[who] > 0, np.maximum(lives.bill[who], usual_bill(prices, plan)), lives.bill[who])
+    compared = np.maximum(lives.bill[who], usual_bill(prices, plan))
+    lives.bill[who] = np.where(lives.bill[who] > 0, compared, 0)

@@ -97,7 +97,7 @@ def _leave(today: Today, who: Array, when: Array) -> None:
     """Cancel, and let everything under way end."""
     lives, d = today.lives, today.draws
     at = np.where(when[who] > 0, when[who] + 300 * SECOND, today.office("leaves", who) + HOUR)
-    price = 0.8 * lives.pain[who] * (0.3 + 1.2 * today.traits.price[who])
+    price = 0.8 * lives.pain[who] * (0.55 + 0.7 * today.traits.price[who])
     service = np.maximum(-lives.mood[who], 0.0)
     moving = np.maximum(-lives.usage[who], 0.0)
     reason = np.argmax(np.stack([price, service, moving]) + 0.4 * d.u("reason", who), axis=0)

@@ -97,7 +97,7 @@ def begin(company: Company, traits: Traits) -> Lives:
     pays = usual_bill(company.plan_rupees(company.start), traits.first_plan)
     return Lives(
         status=np.where(there, ACTIVE, FUTURE).astype(np.int8), since=traits.joins.astype(np.int32), left_day=days(),
-        mood=real(mood), usage=real(0.3 * d.normal("usage")),
+        mood=real(mood), usage=real(0.2 * d.normal("usage")),
         look=real(np.where(looks, 1.2 * d.u("looks how"), 0.0)), pain=real(0.1),
         trouble=np.zeros((n, len(TOPICS)), dtype=np.float32), card_bad=small(),
         plan=small() + traits.first_plan.astype(np.int16), discount_until=days(),

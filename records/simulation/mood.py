@@ -13,7 +13,7 @@ from records.simulation.today import Today
 # What is left of extra trouble after one day, per topic: network repeats for weeks, a bill is forgotten in days.
 TROUBLE_LEFT = np.array([0.955, 0.87, 0.92, 0.82, 0.87, 0.955, 0.93, 0.87], dtype=np.float32)
 MOOD_LOW, MOOD_HIGH = -3.5, 2.0
-LOG_HAZARD = -8.20  # of somebody ordinary in every respect: 3 in 10,000 a day
+LOG_HAZARD = -8.30  # of somebody ordinary in every respect: 2.5 in 10,000 a day
 GROUP = 500  # the causal links are shuffled within so many customers
 HAZARD_LIMIT = 0.10
 
@@ -35,9 +35,9 @@ def drift(today: Today) -> None:
     waiting = (lives.ticket >= 0) & (today.day - lives.ticket_opened > 2)
     lives.mood -= np.where(waiting, 0.03 * lives.ticket_severity * traits.sensitivity, 0.0)
     np.clip(lives.mood, MOOD_LOW, MOOD_HIGH, out=lives.mood)
-    lives.usage += -0.012 * lives.usage + 0.11 * (d.u("usage") - 0.5)
-    lives.usage -= np.where(d.u("life changes") < 0.0006, 1.1, 0.0)
-    lives.pain *= 0.984
+    lives.usage += -0.012 * lives.usage + 0.08 * (d.u("usage") - 0.5)
+    lives.usage -= np.where(d.u("life changes") < 0.0004, 1.0, 0.0)
+    lives.pain *= 0.987
     lives.look *= 0.987
     starts = d.u("look") < start_looking(lives, traits)
     lives.look += np.where(starts, 0.75 + 0.6 * d.u("look how"), 0.0)
@@ -51,7 +51,7 @@ def drift(today: Today) -> None:
 
 def start_looking(lives: Lives, traits: Traits) -> Array:
     """The chance to begin looking around for another company today."""
-    drive = -1.25 * lives.mood + 0.8 * lives.pain * (0.3 + 1.2 * traits.price) - 0.2 * lives.usage
+    drive = -1.05 * lives.mood + 1.1 * lives.pain * (0.55 + 0.7 * traits.price) - 0.2 * lives.usage
     chance: Array = np.minimum(0.0010 * np.exp(drive), 0.08)
     return chance
 
@@ -61,11 +61,11 @@ def leaving_chance(lives: Lives, traits: Traits, day: int) -> Array:
     tenure = day - lives.since
     log_hazard = (
         LOG_HAZARD
-        - 1.15 * lives.mood
-        + 2.20 * lives.look
-        + 0.70 * lives.pain * (0.3 + 1.2 * traits.price)
+        - 0.90 * lives.mood
+        + 2.40 * lives.look
+        + 1.10 * lives.pain * (0.55 + 0.7 * traits.price)
         - 0.35 * lives.usage
-        + 0.70 * (lives.pay_tries > 0)
+        + 1.00 * (lives.pay_tries > 0)
         + 0.35 * (tenure < 90)
         - 0.30 * (tenure > 900)
         - 0.20 * (lives.plan >= FIRST_FIBER)

@@ -83,7 +83,7 @@ def draw_traits(company: Company, index: Array) -> Traits:
     first_plan = d.choose("plan", np.array([0.24, 0.25, 0.14, 0.24, 0.13]))
     first_plan = np.where((price > 0.72) & (d.u("thrift") < 0.5), np.maximum(first_plan - 1, 0), first_plan)
     badness = company.area_badness[area]
-    base_mood = 0.38 + 0.20 * d.normal("base mood") - 0.22 * (badness - 0.4)
+    base_mood = 0.38 + 0.20 * d.normal("base mood") - 0.14 * (badness - 0.4)
     return Traits(
         index=index,
         city=city,

@@ -44,7 +44,7 @@ def open_tickets(today: Today) -> None:
     lives.ticket_solved[who] = today.day + 1 + np.floor(-2.1 * hard * np.log(d.u("solving", who))).astype(np.int64)
     lives.tickets[who] += 1
     lives.fault_day[who[by_fault]] = NEVER
-    hurt(today, who, 0.06 + 0.08 * severity)
+    hurt(today, who, 0.20 + 0.07 * severity)
     channel = np.where(
         d.u("usual way", who) < 0.7, _CHANNEL[traits.support[who]], _CHANNEL[d.whole("way", 0, len(_CHANNEL) - 1, who)]
     )
@@ -77,15 +77,15 @@ def solve_tickets(today: Today) -> None:
         topic=np.where(unlabelled(today, who), -1, topic), product=lives.ticket_product[who],
     )  # fmt: skip
     quick = hours < 60
-    move(lives, who[good], np.where(quick[good], 0.26, 0.14))
-    hurt(today, who[~good], 0.30)
+    move(lives, who[good], np.where(quick[good], 0.16, 0.08))
+    hurt(today, who[~good], 0.22)
     lives.trouble[who, topic] = np.where(good, 0.4 * lives.trouble[who, topic], lives.trouble[who, topic])
     lives.trouble[who, topic] += np.where(good, 0.004, _COMES_BACK[topic])
     network = who[topic == NETWORK]
     lives.network_solved[network] += 1
     lives.network_solved_day[network] = today.day
-    asked = d.u("rates support", who) < 0.45
-    stars = 3.4 + 0.9 * lives.mood[who] + np.where(good, 0.75, -1.2) + 1.4 * (d.u("support stars", who) - 0.5)
+    asked = d.u("rates support", who) < 0.6
+    stars = 3.4 + 0.9 * lives.mood[who] + np.where(good, 0.8, -1.5) + 1.4 * (d.u("support stars", who) - 0.5)
     number, product = lives.tickets[who], lives.ticket_product[who]
     rate(today, who[asked], at[asked] + HOUR, stars[asked], 0, number[asked], product[asked])
     lives.ticket[who] = -1

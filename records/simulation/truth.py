@@ -65,7 +65,7 @@ class Truth:
         rates = np.concatenate(parts)
         return {name: rates[:, k] for k, name in enumerate(TOPICS)}
 
-    def cancel_probability(self, days: int = 90, paths: int = 8) -> NDArray[np.float64]:
+    def cancel_probability(self, days: int = 90, paths: int = 24) -> NDArray[np.float64]:
         """The chance to cancel within `days`, given everything hidden now, if nobody is contacted.
 
         The mean over `paths` futures of 1 − ∏(1 − hazard); along a path nobody leaves, so each path counts whole.

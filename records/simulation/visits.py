@@ -28,7 +28,7 @@ def visit(today: Today, leaving: Array) -> Array:
     """Who comes by today? `leaving` (places) will cancel today. Gives everybody's session time (0: none)."""
     lives, traits, d = today.lives, today.traits, today.draws
     shoppers, product = wants(today)
-    rate = traits.need * np.exp(lives.usage + 0.65 * lives.mood) + 0.13 * lives.look
+    rate = traits.need * np.exp(lives.usage + 0.9 * lives.mood) + 0.19 * lives.look
     comes = today.active() & (d.u("session") < -np.expm1(-rate))
     comes[shoppers] = True
     online = leaving[d.u("leaves online", leaving) < 0.75]
@@ -54,10 +54,10 @@ def _page_weights(today: Today, who: Array, topic_rates: Array) -> Array:
     weights = np.empty((len(who), len(PAGES)))
     weights[:, 0] = 1.1
     weights[:, PRODUCT_PAGE] = 60 * today.traits.shopping[who]
-    weights[:, PLANS_PAGE] = 0.04 + 1.70 * lives.look[who] + 0.08 * np.minimum(lives.pain[who], 2)
+    weights[:, PLANS_PAGE] = 0.04 + 2.40 * lives.look[who] + 0.08 * np.minimum(lives.pain[who], 2)
     weights[:, BILL_PAGE] = 0.18 + 0.5 * new_bill + 0.5 * (lives.shock_day[who] >= today.day - 5)
     weights[:, HELP_PAGE] = 0.08 + 14 * topic_rates.sum(axis=1) + 1.5 * fault_near
-    weights[:, CANCEL_PAGE] = 0.003 + 0.80 * lives.look[who]
+    weights[:, CANCEL_PAGE] = 0.003 + 1.20 * lives.look[who]
     weights[:, ORDERS_PAGE] = 0.06 + 0.8 * (lives.parcel[who] >= 0)
     return weights
 
