@@ -26,6 +26,7 @@ from records.inbox import post_event
 from records.outreach import Outreach, State, move
 from records.people import Customer, find_customers
 from records.tables import outreach, outreach_history, provider_messages
+from serving.binding import why_words_differ
 from serving.channels import Channel, Message, Receipt
 from serving.composing import compose
 from serving.last_check import Look, look_again, may_go
@@ -180,12 +181,13 @@ def _send_held(sender: Sender, held: Sequence[Outreach], report: SendReport) -> 
     for row in held:
         customer = customers.get(row.customer_id)
         try:
-            message = compose(row, sender.settings, secret, sender.now)
+            # Altered rows are not composed at all; the last check then says why they end.
+            message = None if why_words_differ(row) else compose(row, sender.settings, secret, sender.now)
         except PehleError as error:
             _end(sender, row, State.CANCELLED, f"the message cannot be built: {error.message}")
             report.skipped["no_words"] += 1
             continue
-        if _fence(sender, row, customer, look, report):
+        if _fence(sender, row, customer, look, report) and message is not None:
             _deliver(sender, row, message, report)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ import pyarrow as pa
 from sqlalchemy import Engine
 
 from records.canonical import EVENT_SCHEMA
-from records.database import set_state
+from records.database import connect, migrate, set_state
 from records.events import EventLog
 from records.people import Customer, record_consents, save_customers, suppress
 from records.scores import Run, Score, save_run
@@ -174,6 +175,22 @@ def make(engine: Engine, folder: Path) -> SmallCompany:
     suppress(engine, customer_id("esha"), "asked on the phone", agreed)
     save_run(engine, RUN, [score(who) for who in NAMES])
     return SmallCompany(engine=engine, log=log, settings=settings(), folder=folder)
+
+
+def copy_of(prepared: Path, folder: Path) -> SmallCompany:
+    """A company of one's own from one prepared earlier: many times faster than making it anew."""
+    shutil.copytree(prepared, folder, dirs_exist_ok=True)
+    engine = connect(f"sqlite:///{folder / 'pehle.db'}")
+    return SmallCompany(engine=engine, log=EventLog(folder / "data"), settings=settings(), folder=folder)
+
+
+def prepare(folder: Path, then: Callable[[SmallCompany], object] = lambda company: None) -> Path:
+    """A company on SQLite in `folder`, brought as far as `then` brings it."""
+    engine = connect(f"sqlite:///{folder / 'pehle.db'}")
+    migrate(engine)
+    then(make(engine, folder))
+    engine.dispose()
+    return folder
 
 
 RUN = Run(run_id="run-1", as_of=AS_OF, model_version="14", scored_at=MORNING, customers=len(NAMES))

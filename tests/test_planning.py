@@ -37,13 +37,17 @@ def company(engine: Engine, tmp_path: Path) -> SmallCompany:
     return small_company.make(engine, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_company.prepare(tmp_path_factory.mktemp("prepared"))
+
+
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[SmallCompany]:
+def small(prepared: Path, tmp_path: Path) -> Iterator[SmallCompany]:
     """The same on SQLite only, for what does not depend on the database."""
-    engine = connect(f"sqlite:///{tmp_path / 'pehle.db'}")
-    migrate(engine)
-    yield small_company.make(engine, tmp_path)
-    engine.dispose()
+    made = small_company.copy_of(prepared, tmp_path)
+    yield made
+    made.engine.dispose()
 
 
 def planned(company: SmallCompany, list_id: str = "L-0001") -> dict[str, Any]:

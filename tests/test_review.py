@@ -15,7 +15,6 @@ from sqlalchemy import Engine, select, update
 
 from records import audit
 from records.browsing import counts, history, left_out_page, lists
-from records.database import connect, migrate
 from records.errors import StateError, WordsError
 from records.outreach import State, move
 from records.paging import Filter, matching_ids, neighbours, page, position_of, selection
@@ -34,14 +33,17 @@ def company(engine: Engine, tmp_path: Path) -> SmallCompany:
     return made
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_company.prepare(tmp_path_factory.mktemp("prepared"), SmallCompany.plan)
+
+
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[SmallCompany]:
-    engine = connect(f"sqlite:///{tmp_path / 'pehle.db'}")
-    migrate(engine)
-    made = small_company.make(engine, tmp_path)
-    made.plan()
+def small(prepared: Path, tmp_path: Path) -> Iterator[SmallCompany]:
+    """The same on SQLite only, for what does not depend on the database."""
+    made = small_company.copy_of(prepared, tmp_path)
     yield made
-    engine.dispose()
+    made.engine.dispose()
 
 
 def states(company: SmallCompany) -> dict[str, str]:
