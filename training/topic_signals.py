@@ -245,7 +245,7 @@ def lift_sql(signals: TopicSignals, cutoff: datetime, past: Sequence[datetime]) 
         followed as ({windows}),
         topics(topic) as (values {topics}),
         everybody as (select count(*) as n from (select distinct ref, customer_id from owned)),
-        base as (select topic, (count(followed.topic) + 1.0) / (any_value(everybody.n) + 100.0) as rate
+        base as (select topic, (count(followed.topic) + 0.5) / (any_value(everybody.n) + 1.0) as rate
                  from topics cross join everybody left join followed using (topic) group by topic),
         hits as (select trace, topic, count(*) as n from owned join followed using (ref, customer_id) group by all),
         lifts as (
