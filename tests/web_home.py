@@ -67,6 +67,7 @@ PLAYS = (
     "router_setup",
     "back_in_stock",
 )
+RESTOCKED = "phone_a15"  # what the people of back_in_stock asked for; only they really can be written to
 CHANNELS = ("whatsapp", "email", "sms")
 AGREED = {"en": "Agreed to WhatsApp for service messages", "hi": "WhatsApp पर सर्विस के मैसेज की सहमति दी है"}
 NO_STOP = {"en": "Not on the do-not-contact list", "hi": "“मैसेज न भेजें” वाली सूची में नहीं"}
@@ -106,6 +107,7 @@ def web_home(path: Path, *, waiting: int = 40, now: datetime = NOW) -> Home:
     as_of = now.replace(hour=0, minute=0)
     save_run(home.engine, Run(run_id="night", as_of=as_of, model_version="14", scored_at=now, customers=count), scored)
     _past_list(home, people, scored, now)
+    home.log.append(_events(people, now))
     if waiting:
         _list_of_today(home, people, scored, waiting, now)
     return home
@@ -122,6 +124,24 @@ def _person(number: int) -> Customer:
         city=CITIES[number % len(CITIES)],
         timezone="Asia/Kolkata",
         attributes={},
+    )
+
+
+def _events(people: list[Customer], now: datetime) -> pa.Table:
+    """Everybody visits now and then; the people of back_in_stock wished for something that came back today."""
+    rows = [(person.customer_id, now - timedelta(days=3), "session_started", None) for person in people]
+    for number, person in enumerate(people):
+        if PLAYS[number % len(PLAYS)] == "back_in_stock":
+            rows.append((person.customer_id, now - timedelta(days=20), "wishlist_added", RESTOCKED))
+            rows.append((person.customer_id, now - timedelta(hours=6), "product_restocked", RESTOCKED))
+    customers, times, names, products = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "customer_id": pa.array(customers, pa.string()),
+            "occurred_at": pa.array(times, pa.timestamp("us", "UTC")),
+            "name": pa.array(names, pa.string()),
+            "product": pa.array(products, pa.string()),
+        }
     )
 
 
@@ -186,7 +206,7 @@ def row_for(
         list_id=list_id,
         customer_id=person.customer_id,
         play=play.name,
-        trigger_key=f"{list_id}:{number}",
+        trigger_key=RESTOCKED if play.name == "back_in_stock" else f"{list_id}:{number}",
         message=play.message,
         message_version=version,
         renderer_version=RENDERER_VERSION,

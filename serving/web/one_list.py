@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from records.review_queries import (
     rows_by_id,
     urgent,
 )
+from serving.left_out import mend_largest
 from serving.playbook import Playbook
 from serving.web.access import Signed
 from serving.web.language import Language
@@ -39,6 +41,7 @@ TAB_NAMES = ("waiting", "approved", "declined", "left", "comparison", "all")
 ORDERS = ("risk", "time", "cost")
 BANDS = ("high", "medium", "low")
 FIELDS = ("tab", "q", "message", "risk", "channel", "topic", "sort")
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 MOST_DONE = 10  # rows decided one by one stay in sight, the last so many
 
 
@@ -246,19 +249,23 @@ def _left_out(
     return render(
         request,
         "left_out.html",
-        people=people[:SIZE],
+        people=[person | {"detail": _days(person["detail"], language, shared["now"])} for person in people[:SIZE]],
         next=people[SIZE - 1]["customer_id"] if len(people) > SIZE else None,
         started=bool(values.get("after")),
         total=by_reason[reason] if reason else sum(by_reason.values()),
         by_reason=[(code, left_out_words(code, language), n) for code, n in by_reason.items()],
         reason=reason,
         said=lambda code: left_out_words(code, language),
-        command=left_out_command(next(iter(by_reason), "")),
+        command=mend_largest(by_reason),
         titled=lambda play: site.title(play, language),
         **shared,
     )
 
 
-def left_out_command(code: str) -> str | None:
-    """The command that mends the most frequent reason, where there is one."""
-    return {"no_consent": "pehle import customers FILE", "no_address": "pehle import customers FILE"}.get(code)
+def _days(detail: str | None, language: Language, now: datetime) -> str:
+    """The detail with its dates as people write them."""
+
+    def day(found: re.Match[str]) -> str:
+        return language.day(datetime.fromisoformat(found[0]).replace(hour=12, tzinfo=language.zone), now)
+
+    return ISO_DATE.sub(day, detail or "")

@@ -17,8 +17,8 @@ from fastapi.responses import RedirectResponse
 from markupsafe import Markup, escape
 from sqlalchemy import Connection
 
+from records.letters import Letter, chat, count_letters, letters, live_events, next_send
 from records.outreach import Outreach, find_outreach
-from records.review_queries import Letter, chat, count_letters, letters, live_events, next_send
 from serving.web.access import Form, Signed
 from serving.web.language import Language
 from serving.web.previews import Bubble, as_chat, chat_frame, email_frame, text_frame

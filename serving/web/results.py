@@ -58,7 +58,7 @@ def results_page(request: Request, reviewer: Signed) -> Response:
     axis = charts.shared_axis([effect for one in measured if (effect := _effect(one, language)) is not None])
     order = {verdict: place for place, verdict in enumerate(KINDS)}
     measured.sort(key=lambda one: (order[one.verdict], -one.n_treated))
-    rows = [_shown(one, axis, language) for one in measured]
+    rows = [_shown(one, axis, site, language) for one in measured]
     summary = summarize(found, site.playbook)
     by_month = max(
         (one for one in everything if len(one.months) > 1 and one.diff is not None),
@@ -72,7 +72,7 @@ def results_page(request: Request, reviewer: Signed) -> Response:
         now=now,
         rows=rows,
         axis_head=charts.axis_head(axis, _axis_words(axis, language)),
-        tracked=[(one, judged_by(one, language)) for one in found if one.verdict == "tracked"],
+        tracked=[(one, judged_by(one, site, language)) for one in found if one.verdict == "tracked"],
         summary=summary,
         summary_sentence=summary.sentence[language.code],
         quarters=quarters,
@@ -99,7 +99,7 @@ def best_result(site: Site, language: Language, now: datetime) -> Shown | None:
         return None
     order = list(KINDS)
     best = min(measured, key=lambda one: (order.index(one.verdict), -one.n_treated))
-    shown = _shown(best, charts.shared_axis([]), language)
+    shown = _shown(best, charts.shared_axis([]), site, language)
     effect = _effect(best, language)
     if effect is None:
         return shown
@@ -118,7 +118,7 @@ def _effect(one: PlayResult, language: Language) -> charts.Effect | None:
     )
 
 
-def _shown(one: PlayResult, axis: charts.Axis, language: Language) -> Shown:
+def _shown(one: PlayResult, axis: charts.Axis, site: Site, language: Language) -> Shown:
     kind = KINDS[one.verdict]
     sentence = one.sentence[language.code]
     verdict = str(language(f"results.verdict_{kind}"))
@@ -128,7 +128,7 @@ def _shown(one: PlayResult, axis: charts.Axis, language: Language) -> Shown:
     return Shown(
         play=one.play,
         title=one.title[language.code],
-        judged_by=str(judged_by(one, language)),
+        judged_by=str(judged_by(one, site, language)),
         kind=kind,
         verdict="" if one.mismatch else verdict,
         sentence=sentence,
@@ -137,11 +137,12 @@ def _shown(one: PlayResult, axis: charts.Axis, language: Language) -> Shown:
     )
 
 
-def judged_by(one: PlayResult, language: Language) -> Markup:
-    """What is counted, and for how long unless the words say so already."""
+def judged_by(one: PlayResult, site: Site, language: Language) -> Markup:
+    """What is counted as good, and for how long unless the words say so already."""
     what = one.judged_by[language.code]
-    key = "results.counted" if str(one.window_days) in what else "results.counted_days"
-    return language(key, what=what, n=one.window_days)
+    absent = site.playbook.play(one.play).outcome.kind == "no_event"
+    key = "results.counted_not" if absent else "results.counted"
+    return language(key if str(one.window_days) in what else f"{key}_days", what=what, n=one.window_days)
 
 
 def _axis_words(axis: charts.Axis, language: Language) -> dict[int, str]:
@@ -188,7 +189,8 @@ def month_chart(one: PlayResult, language: Language, now: datetime) -> Markup:
 
     left, width = 0.14, 0.84 / max(1, len(months))
     drawn: list[Any] = []
-    for value, words in ((10, language("results.more", n=10)), (0, language("results.none_line"))):
+    step = next((step for step in (10, 20, 50) if y(0) - y(step) >= 18), 100)
+    for value, words in ((step, language("results.more", n=step)), (0, language("results.none_line"))):
         stroke = "var(--edge)" if value == 0 else "var(--line)"
         drawn.append(charts.element("line", x1="13%", x2="100%", y1=y(value), y2=y(value), stroke=stroke))
         drawn.append(charts.element("text", str(words), x=0, y=y(value) + 4, class_="caption"))

@@ -11,9 +11,10 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from records.browsing import counts, ended_between, latest_list, left_out_by_reason, times_between
+from records.letters import answers_between, next_send
 from records.outreach import OutreachList, State
 from records.paging import Filter, selection
-from records.review_queries import Urgent, answers_between, last_decision, latest_scoring_run, next_send, urgent
+from records.review_queries import Urgent, last_decision, latest_scoring_run, urgent
 from serving.web import charts
 from serving.web.access import Signed
 from serving.web.language import Language

@@ -1,0 +1,203 @@
+"""Can a person do it all in a real browser: sign in, read reasons, approve, see it sent, read it, stop it?
+
+Drives the system's Chromium by Playwright; skipped where none is installed. Uses the small demo
+(fixture `made_demo`) where there is one, else a small home of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import uvicorn
+from web_home import NOW, web_home
+
+from records.outreach import find_outreach
+from records.people import load_permissions
+from records.reviewers import create_signin_link
+from serving.home import Home, open_home
+from serving.web.app import create_app
+from serving.web.listening import listen
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+pytestmark = pytest.mark.browser
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running app, and which part of its list to work on."""
+
+    home: Home
+    address: str
+    wall: Callable[[], datetime]
+    path: str
+
+
+def ticking() -> Callable[[], datetime]:
+    """A clock that starts on the tests' day and goes on from there."""
+    started = datetime.now(UTC)
+    return lambda: NOW + (datetime.now(UTC) - started)
+
+
+def own_home(path: Path) -> tuple[Home, Callable[[], datetime], str]:
+    """A home in which one e-mail can really go out."""
+    return web_home(path), ticking(), "/lists/L-0148?channel=email&message=back_in_stock"
+
+
+@pytest.fixture(scope="module")
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    tmp_path = tmp_path_factory.mktemp("browser")
+    try:
+        demo = Path(request.getfixturevalue("made_demo"))
+    except pytest.FixtureLookupError:
+        home, wall, path = own_home(tmp_path / "home")
+    else:
+        shutil.copytree(demo, tmp_path / "home")
+        home, wall, path = open_home(tmp_path / "home"), ticking(), "/lists?channel=email"
+    listening, port = listen("127.0.0.1", 0)
+    address = f"http://127.0.0.1:{port}"
+    server = uvicorn.Server(uvicorn.Config(create_app(home, wall, base_url=address), log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    yield Served(home=home, address=address, wall=wall, path=path)
+    server.should_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync_api.Browser]:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"no browser is installed (looked for {', '.join(BROWSERS)})")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=False, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def opened(browser: sync_api.Browser, served: Served, complaints: list[str], **options: object) -> sync_api.Page:
+    """Signed in, in a fresh window; whatever the browser complains about is noted."""
+    page = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    page.set_default_timeout(30_000)
+    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    token = create_signin_link(served.home.engine, "Meera Iyer", served.wall())
+    page.goto(f"{served.address}/signin/{token}")
+    page.get_by_role("button", name="Sign in as Meera Iyer").click()
+    return page
+
+
+def to_the_list(page: sync_api.Page, served: Served) -> None:
+    """From Today to the part of the list the test works on."""
+    page.get_by_role("link", name="Review the list").click()
+    query = served.path.partition("?")[2]
+    page.goto(page.url.partition("?")[0] + f"?{query}")
+
+
+def test_a_person_reads_approves_sends_sees_and_stops(browser: sync_api.Browser, served: Served) -> None:
+    complaints: list[str] = []
+    page = opened(browser, served, complaints)
+    assert re.search(r"[\d,]+ (people wait|person waits) for your yes", page.inner_text("h1"))
+
+    to_the_list(page, served)
+    row = page.locator("tr[data-row]").last
+    outreach_id = str(row.get_attribute("id"))
+    assert row.locator(".reasons li").count() > 0
+    row.locator("a.name").click()
+    assert page.get_by_role("heading", name="Why this message and not another").is_visible()
+    heading = page.inner_text("h1")
+    subject = page.locator(".preview p b").first.inner_text()
+    words = page.frame_locator(".preview iframe").locator("body").inner_text()
+    assert len(words) > 50
+
+    page.get_by_role("button", name=re.compile("^Approve")).click()
+    page.goto(f"{served.address}/outreach/{outreach_id}")
+    assert page.inner_text("h1") == heading
+    assert "approved it" in page.locator(".history").inner_text()
+
+    page.goto(f"{served.address}/outbox?channel=email")
+    page.get_by_role("button", name=re.compile("^Move the clock to")).click()
+    assert re.search(r"\b1 sent", page.locator(".note").inner_text())
+    page.goto(f"{served.address}/outbox?channel=email&open={outreach_id}")
+    assert page.locator(".mail h2").inner_text() == subject
+    received = page.frame_locator(".mail iframe").locator("body").inner_text()
+    assert received == words
+
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name="Unsubscribe").click()
+    customer = popup.value
+    customer.locator("form button").click()
+    assert customer.locator("h1").inner_text() != ""
+    assert customer.locator("form").count() == 0
+    with served.home.engine.connect() as connection:
+        sent = find_outreach(connection, outreach_id)
+    assert sent is not None
+    assert sent.state == "sent"
+    permissions = load_permissions(served.home.engine, [sent.customer_id], sent.updated_at.replace(year=2030))
+    assert not permissions.may(sent.customer_id, "email", "promotional")[0]
+    assert complaints == []
+
+
+def test_keys_move_select_and_approve(browser: sync_api.Browser, served: Served) -> None:
+    page = opened(browser, served, [])
+    page.get_by_role("link", name="Review the list").click()
+    first = str(page.locator("tr[data-row]").first.get_attribute("id"))
+    chosen = page.locator(".dock button[value=approve]")
+    before = chosen.inner_text()
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    assert chosen.inner_text() != before
+    page.keyboard.press("a")
+    page.wait_for_url(re.compile("done="))
+    assert "Approved" in page.locator(f"#{first} .decide").inner_text()
+
+
+@pytest.mark.parametrize("width", [320, 390, 820, 1280, 1920])
+def test_no_screen_is_wider_than_the_window(browser: sync_api.Browser, served: Served, width: int) -> None:
+    complaints: list[str] = []
+    page = opened(browser, served, complaints, viewport={"width": width, "height": 900})
+    page.get_by_role("link", name="Review the list").click()
+    the_list = page.url
+    outreach_id = page.locator("tr[data-row]").first.get_attribute("id")
+    for language in ("en", "hi"):
+        page.context.add_cookies([{"name": "language", "value": language, "url": served.address}])
+        for path in ("/", "/lists", "/results", "/outbox", f"/outreach/{outreach_id}"):
+            page.goto(served.address + path)
+            assert overflow(page) <= 0, f"{path} {language}"
+        for tab in ("", "?tab=left", "?tab=all", "/confirm?do=approve&scope=all"):
+            page.goto(the_list + tab)
+            assert overflow(page) <= 0, f"{tab} {language}"
+    assert complaints == []
+
+
+def overflow(page: sync_api.Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    root = "document.documentElement"
+    return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
+
+
+def test_everything_works_without_script(browser: sync_api.Browser, served: Served) -> None:
+    complaints: list[str] = []
+    page = opened(browser, served, complaints, java_script_enabled=False)
+    page.get_by_role("link", name="Review the list").click()
+    first = str(page.locator("tr[data-row]").first.get_attribute("id"))
+    page.locator(f"#{first} button[name=approve_one]").click()
+    assert "Approved" in page.locator(f"#{first} .decide").inner_text()
+    page.locator(".dock button[value=decline]").click()
+    assert re.search(r"Decline [\d,]+ messages to", page.inner_text("h1"))
+    page.get_by_role("link", name="Go back").click()
+    assert page.locator("tr[data-row]").count() > 0
