@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ pytest_plugins = ["postgresql"]
 
 # A Thursday, 10:12 in India: inside the working day, outside quiet hours.
 NOW = datetime(2026, 11, 19, 4, 42, tzinfo=UTC)
+TODAY = NOW.replace(hour=0, minute=0)
 
 
 @pytest.fixture(autouse=True)
@@ -39,10 +40,30 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def template_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One migrated, empty real home per run; tests copy it rather than migrate anew."""
-    from serving.home import REAL, create_home
+def made_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small demo, made once per run as `pehle demo` makes it; tests get copies, never this one."""
+    from serving.commands.shared_options import stage
+    from serving.demo import build
 
-    path = tmp_path_factory.mktemp("home")
-    create_home(path, REAL).engine.dispose()
+    path = tmp_path_factory.mktemp("made") / "demo"
+    home = build(path, customers=400, until=TODAY, seed=7, wall=NOW, stage=stage)
+    home.engine.dispose()
     return path
+
+
+@pytest.fixture
+def demo_home(made_demo: Path, tmp_path: Path) -> Path:
+    """A demo of its own for one test, with a list that waits; copied, since a home can be moved."""
+    return Path(shutil.copytree(made_demo, tmp_path / "demo"))
+
+
+@pytest.fixture
+def trained_home(made_demo: Path, tmp_path: Path) -> Path:
+    """A real home whose events and model are a simulated company's: for what a simulated home refuses."""
+    from records.database import set_state
+    from serving.home import REAL, open_home
+
+    home = open_home(Path(shutil.copytree(made_demo, tmp_path / "company")))
+    set_state(home.engine, "kind", REAL)
+    home.engine.dispose()
+    return home.path
