@@ -17,7 +17,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure(name="unsubscribed", events=MESSAGES, where=lambda t: t.name == "message_unsubscribed"),
 )
 
-NEVER_OPENED = ("None of our messages opened in 90 days", "90 दिन में हमारा कोई मैसेज नहीं खोला")
+NEVER_OPENED = ("No message of ours opened in 90 days", "90 दिन में हमारा कोई मैसेज नहीं खोला")
 NEVER_CLICKED = ("No click in our messages in 90 days", "90 दिन में हमारे मैसेज पर कोई क्लिक नहीं")
 
 _message = partial(Signal, family="messaging", needs=("message_sent",), no_data="0", unit="messages")

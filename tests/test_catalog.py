@@ -1,0 +1,85 @@
+"""The catalog is complete: every signal has its question, unit and family, and computes from facts that exist."""
+
+from __future__ import annotations
+
+import re
+
+from features import generic, phrases
+from features.build import Vocabulary
+from features.catalog import catalog, describe, measures
+from features.cutoffs import EDGES, HALF_LIVES
+from features.reasons import group_of, sayable
+from features.rhythm import CLOCKS, GAP_FACTS
+from features.rollup import facts_read
+from features.stages import columns_read
+from features.vocabulary import KNOWN_EVENTS
+
+WORDS = Vocabulary(events=("song_played", "Song played"), topics=("network", "वापसी"), channels=("app", "web"), products=("x",))
+ALL = catalog(WORDS)
+
+
+def test_there_are_at_least_150_signals_with_names_of_their_own() -> None:
+    names = [signal.name for signal in ALL]
+    assert len(catalog()) >= 150
+    assert len(set(names)) == len(names)
+    # Names become columns of files and of LightGBM's text models: no blanks, no marks of JSON.
+    assert [name for name in names if not re.fullmatch(r"[a-z][^\s\"'{}\[\]:,]*", name)] == []
+
+
+def test_every_signal_says_what_it_asks_its_unit_and_what_no_data_means() -> None:
+    for entry in describe(WORDS):
+        assert set(entry) == {"name", "question", "unit", "family", "no_data"}
+        assert all(entry.values()), entry["name"]
+        assert entry["question"].endswith("?"), entry["name"]
+        assert entry["no_data"].startswith(("0", "null", "never null")), entry["name"]
+
+
+def test_the_words_of_a_log_add_signals_after_the_fixed_ones() -> None:
+    fixed = catalog()
+    assert ALL[: len(fixed)] == fixed or [s.name for s in ALL[: len(fixed)]] == [s.name for s in fixed]
+    added = {signal.name for signal in ALL[len(fixed) :]}
+    assert {"event_song_played_30d", "event_song_played_2_30d", "topic_network_60d", "topic_वापसी_60d"} <= added
+    assert {signal.family for signal in ALL[len(fixed) :]} == {"generic"}
+
+
+def test_definitions_read_only_facts_that_are_made() -> None:
+    read = columns_read(ALL)
+    rolled = {fact.name for fact in facts_read(read, measures(WORDS))}
+    gaps = {f"{clock}_{fact}" for clock in CLOCKS for fact in GAP_FACTS}
+    others = {
+        "cutoff_us", "known_us", "tickets_open", "ticket_open_since", "tickets_solved", "ticket_solving_us",
+        "ticket_slowest_us", "ticket_repeats", "ticket_topics", "product_kinds", "product_top", "product_orders",
+        "product_logs", "trouble_worst", "trouble_worst_90", "trouble_bought_us", "trouble_delivered_us",
+    }
+    assert read - rolled - gaps == others
+    for fact in facts_read(read, measures(WORDS)):
+        if fact.part.isdigit():
+            assert int(fact.part) in EDGES, fact.name
+        if fact.part.startswith("decay_"):
+            assert int(fact.part.removeprefix("decay_")) in HALF_LIVES, fact.name
+
+
+def test_the_families_count_events_of_the_known_vocabulary_only() -> None:
+    counted = {name for measure in measures() for name in measure.events}
+    assert counted <= KNOWN_EVENTS
+    assert {name for signal in catalog() for name in signal.needs} <= KNOWN_EVENTS
+
+
+def test_every_group_has_a_signal_that_can_speak_for_it_or_says_so() -> None:
+    speechless = {group_of(s.name) for s in ALL} - {group_of(s.name) for s in ALL if sayable(s.name)}
+    # Shares of hours, of page kinds and of basket values mean little to a reader without a chart.
+    assert speechless == {"activity_clock", "activity_depth", "money_trend", "shop_interest", "ticket_channel"}
+
+
+def test_a_generic_signal_is_read_from_its_name_alone() -> None:
+    for signal in ALL[len(catalog()) :]:
+        assert generic.group_of(signal.name) == signal.group, signal.name
+        assert (generic.saying(signal.name) is None) == (signal.say is None), signal.name
+
+
+def test_the_things_counted_have_words_in_both_languages() -> None:
+    things = [value for value in vars(phrases).values() if isinstance(value, phrases.Thing)]
+    assert len(things) > 15
+    for thing in things:
+        assert re.search("[ऀ-ॿ]", thing.hi_one), thing
+        assert thing.one != thing.many, thing
