@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
 from web_home import NOW, web_home
 
 from records.outreach import find_outreach
@@ -25,7 +27,6 @@ from serving.home import Home, open_home
 from serving.web.app import create_app
 from serving.web.listening import listen
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--disable-background-networking",
@@ -79,19 +80,19 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[sync_api.Browser]:
+def browser() -> Iterator[Browser]:
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if found is None:
         pytest.skip(f"no browser is installed (looked for {', '.join(BROWSERS)})")
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=False, args=FLAGS)
         yield browser
         browser.close()
 
 
-def opened(browser: sync_api.Browser, served: Served, complaints: list[str], **options: object) -> sync_api.Page:
+def opened(browser: Browser, served: Served, complaints: list[str], **options: Any) -> Page:
     """Signed in, in a fresh window; whatever the browser complains about is noted."""
-    page = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    page = browser.new_context(**options).new_page()
     page.set_default_timeout(30_000)
     page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -101,14 +102,14 @@ def opened(browser: sync_api.Browser, served: Served, complaints: list[str], **o
     return page
 
 
-def to_the_list(page: sync_api.Page, served: Served) -> None:
+def to_the_list(page: Page, served: Served) -> None:
     """From Today to the part of the list the test works on."""
     page.get_by_role("link", name="Review the list").click()
     query = served.path.partition("?")[2]
     page.goto(page.url.partition("?")[0] + f"?{query}")
 
 
-def test_a_person_reads_approves_sends_sees_and_stops(browser: sync_api.Browser, served: Served) -> None:
+def test_a_person_reads_approves_sends_sees_and_stops(browser: Browser, served: Served) -> None:
     complaints: list[str] = []
     page = opened(browser, served, complaints)
     assert re.search(r"[\d,]+ (people wait|person waits) for your yes", page.inner_text("h1"))
@@ -152,7 +153,7 @@ def test_a_person_reads_approves_sends_sees_and_stops(browser: sync_api.Browser,
     assert complaints == []
 
 
-def test_keys_move_select_and_approve(browser: sync_api.Browser, served: Served) -> None:
+def test_keys_move_select_and_approve(browser: Browser, served: Served) -> None:
     page = opened(browser, served, [])
     page.get_by_role("link", name="Review the list").click()
     first = str(page.locator("tr[data-row]").first.get_attribute("id"))
@@ -167,7 +168,7 @@ def test_keys_move_select_and_approve(browser: sync_api.Browser, served: Served)
 
 
 @pytest.mark.parametrize("width", [320, 390, 820, 1280, 1920])
-def test_no_screen_is_wider_than_the_window(browser: sync_api.Browser, served: Served, width: int) -> None:
+def test_no_screen_is_wider_than_the_window(browser: Browser, served: Served, width: int) -> None:
     complaints: list[str] = []
     page = opened(browser, served, complaints, viewport={"width": width, "height": 900})
     page.get_by_role("link", name="Review the list").click()
@@ -184,13 +185,13 @@ def test_no_screen_is_wider_than_the_window(browser: sync_api.Browser, served: S
     assert complaints == []
 
 
-def overflow(page: sync_api.Page) -> int:
+def overflow(page: Page) -> int:
     """By how many pixels the page is wider than its window."""
     root = "document.documentElement"
     return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
 
 
-def test_everything_works_without_script(browser: sync_api.Browser, served: Served) -> None:
+def test_everything_works_without_script(browser: Browser, served: Served) -> None:
     complaints: list[str] = []
     page = opened(browser, served, complaints, java_script_enabled=False)
     page.get_by_role("link", name="Review the list").click()

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
-from web_home import Clock, client_of, form_token_of, sign_in, web_home
+from web_client import Clock, client_of, form_token_of, sign_in
+from web_home import web_home
 
 from records.reviewers import create_signin_link
 from records.tables import outreach, sessions, signin_links

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select, update
 from starlette.testclient import TestClient
-from web_home import NOW, Clock, client_of, form_token_of, sign_in, web_home
+from web_client import Clock, client_of, form_token_of, sign_in
+from web_home import NOW, web_home
 
 from records.browsing import counts
 from records.outreach import Outreach, State, find_outreach

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select
 from starlette.testclient import TestClient
-from web_home import NOW, Clock, client_of, form_token_of, measured_quarter, sign_in, web_home
+from web_client import Clock, client_of, form_token_of, sign_in
+from web_home import NOW, web_home
+from web_quarter import measured_quarter
 
 from records.outreach import Outreach, find_outreach
 from records.people import load_permissions

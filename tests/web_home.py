@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-from starlette.testclient import TestClient
 
 from records.outreach import Outreach, OutreachList, PassedOver, State, new_outreach_ids, save_list
 from records.people import Customer, record_consents, save_customers
-from records.reviewers import create_signin_link
 from records.scores import Run, Score, save_run
 from serving.binding import address_hash
 from serving.home import SIMULATED, Home, create_home
 from serving.playbook import load_playbook
 from serving.rendering import RENDERER_VERSION, approval_hash, message_version
 from serving.variables import fill, sample_facts
-from serving.web.app import create_app
-from serving.web.site import form_token
 
 NOW = datetime(2026, 11, 19, 4, 42, tzinfo=UTC)  # a Thursday, 10:12 in India
 SETTINGS = """
@@ -85,7 +82,7 @@ def web_home(path: Path, *, waiting: int = 40, now: datetime = NOW) -> Home:
     (path / "pehle.toml").write_text(SETTINGS, encoding="utf-8")  # before the home is opened: settings are read once
     home = create_home(path, SIMULATED)
     count = max(60, waiting + 20)
-    people = [_person(number) for number in range(count)]
+    people = [person_number(number) for number in range(count)]
     save_customers(home.engine, people, now - timedelta(days=400))
     record_consents(
         home.engine,
@@ -103,7 +100,7 @@ def web_home(path: Path, *, waiting: int = 40, now: datetime = NOW) -> Home:
             for purpose in ("service", "promotional")
         ),
     )
-    scored = [_score(person, number, count, now) for number, person in enumerate(people)]
+    scored = [score_of(person, number, count, now) for number, person in enumerate(people)]
     as_of = now.replace(hour=0, minute=0)
     save_run(home.engine, Run(run_id="night", as_of=as_of, model_version="14", scored_at=now, customers=count), scored)
     _past_list(home, people, scored, now)
@@ -113,7 +110,7 @@ def web_home(path: Path, *, waiting: int = 40, now: datetime = NOW) -> Home:
     return home
 
 
-def _person(number: int) -> Customer:
+def person_number(number: int) -> Customer:
     name = NAMES[number % len(NAMES)] + ("" if number < len(NAMES) else f" {number}")
     return Customer(
         customer_id=f"C-{20 + number // 100} {4817 + number}",
@@ -129,7 +126,9 @@ def _person(number: int) -> Customer:
 
 def _events(people: list[Customer], now: datetime) -> pa.Table:
     """Everybody visits now and then; the people of back_in_stock wished for something that came back today."""
-    rows = [(person.customer_id, now - timedelta(days=3), "session_started", None) for person in people]
+    rows: list[tuple[str, datetime, str, str | None]] = [
+        (person.customer_id, now - timedelta(days=3), "session_started", None) for person in people
+    ]
     for number, person in enumerate(people):
         if PLAYS[number % len(PLAYS)] == "back_in_stock":
             rows.append((person.customer_id, now - timedelta(days=20), "wishlist_added", RESTOCKED))
@@ -145,7 +144,7 @@ def _events(people: list[Customer], now: datetime) -> pa.Table:
     )
 
 
-def _score(person: Customer, number: int, count: int, now: datetime) -> Score:
+def score_of(person: Customer, number: int, count: int, now: datetime) -> Score:
     risk = 0.94 - 0.88 * (number / count)
     reasons = [
         {
@@ -193,14 +192,8 @@ def row_for(
     address = (person.email if channel == "email" else person.phone) or ""
     variables = fill(play.message, language, {**sample_facts(play.message), "customer.name": person.name})
     version, hashed = message_version(play.message), address_hash(channel, address)
-    bound = approval_hash(
-        address_hash=hashed,
-        message_version=version,
-        renderer_version=RENDERER_VERSION,
-        language=language,
-        channel=channel,
-        variables=variables,
-    )
+    bound: dict[str, Any] = {"address_hash": hashed, "message_version": version, "renderer_version": RENDERER_VERSION}
+    bound |= {"language": language, "channel": channel}
     return Outreach(
         outreach_id=outreach_id,
         list_id=list_id,
@@ -208,13 +201,9 @@ def row_for(
         play=play.name,
         trigger_key=RESTOCKED if play.name == "back_in_stock" else f"{list_id}:{number}",
         message=play.message,
-        message_version=version,
-        renderer_version=RENDERER_VERSION,
-        language=language,
-        channel=channel,
+        **bound,
         purpose=play.purpose,
         address=address,
-        address_hash=hashed,
         variables=variables,
         arm="treated",
         propensity=1 - play.comparison,
@@ -228,7 +217,7 @@ def row_for(
         currency="INR",
         send_at=send_at,
         expires_at=send_at + timedelta(hours=play.expires_hours),
-        approval_hash=bound,
+        approval_hash=approval_hash(**bound, variables=variables),
         updated_at=now,
     )
 
@@ -303,86 +292,3 @@ def _past_list(home: Home, people: list[Customer], scored: list[Score], now: dat
         currency="INR",
     )
     save_list(home.engine, the_list, rows, [], now=yesterday, actor="job:plan")
-
-
-def measured_quarter(
-    home: Home, now: datetime, *, sizes: dict[str, tuple[int, int, float, float]] | None = None
-) -> None:
-    """A finished quarter with events: per play people treated and compared, and the share of each gone bad."""
-    sizes = sizes or {
-        "better_plan": (900, 230, 0.27, 0.40),
-        "bill_explained": (700, 90, 0.08, 0.10),
-        "really_fixed": (110, 22, 0.19, 0.26),
-        "payment_help": (300, 0, 0.40, 0.0),
-    }
-    bad = {
-        "better_plan": ("subscription_cancelled", None),
-        "bill_explained": ("support_ticket_opened", "billing"),
-        "really_fixed": ("support_ticket_opened", "network"),
-        "payment_help": ("session_started", None),
-    }
-    sample = row_for(home, "L-0100", "x", _person(1), _score(_person(1), 1, 60, now), 0, now, now)
-    events: dict[str, list[object]] = {name: [] for name in ("customer_id", "occurred_at", "name", "topic")}
-    for month in range(4):
-        at = now - timedelta(days=200 - 30 * month)
-        rows = []
-        for play, (treated, compared, bad_treated, bad_compared) in sizes.items():
-            for number in range((treated + compared) // 4):
-                held_out = number >= treated // 4
-                customer = f"H-{month} {play} {number}"
-                state = State.HELD_OUT if held_out else State.DELIVERED
-                row = replace(sample, outreach_id=f"O-m{month}-{play}-{number}", customer_id=customer, play=play)
-                row = replace(row, list_id=f"L-010{month}", trigger_key=f"{month}", send_at=at, state=state)
-                row = replace(row, arm="holdout" if held_out else "treated", fenced_at=None if held_out else at)
-                rows.append(replace(row, propensity=treated / (treated + compared)))
-                share = bad_compared if held_out else bad_treated
-                happened = (number * 37) % 100 < 100 * share
-                name, topic = bad[play] if happened else ("session_started", None)
-                for column, value in zip(events, (customer, at + timedelta(days=2), name, topic), strict=True):
-                    events[column].append(value)
-        the_list = OutreachList(
-            list_id=f"L-010{month}",
-            planned_at=at,
-            as_of=at,
-            model_version="13",
-            decide_by=at,
-            budget_minor=5_000_000,
-            currency="INR",
-        )
-        save_list(home.engine, the_list, rows, [], now=at, actor="job:plan")
-    events["customer_id"].append("C-20 4817")
-    for column, value in zip(
-        ("occurred_at", "name", "topic"), (now - timedelta(hours=5), "session_started", None), strict=True
-    ):
-        events[column].append(value)
-    log = home.log
-    log.append(pa.table(events))
-
-
-class Clock:
-    """A wall clock the test sets."""
-
-    def __init__(self, now: datetime = NOW) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-def client_of(home: Home, clock: Clock) -> TestClient:
-    """The real app, asked as a browser asks: from its own pages, not following redirects."""
-    app = create_app(home, clock)
-    headers = {"sec-fetch-site": "same-origin", "user-agent": "Mozilla/5.0 (X11; Linux x86_64)"}
-    return TestClient(app, base_url="http://testserver", headers=headers, follow_redirects=False)
-
-
-def sign_in(client: TestClient, home: Home, clock: Clock, name: str = "Meera Iyer") -> TestClient:
-    """Go in by a one-time link."""
-    token = create_signin_link(home.engine, name, clock())
-    assert client.post(f"/signin/{token}").status_code == 303
-    return client
-
-
-def form_token_of(client: TestClient) -> str:
-    """What the forms of this session carry."""
-    return form_token(client.cookies["pehle_session"])

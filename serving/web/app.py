@@ -68,6 +68,7 @@ def create_app(home: Home, wall: Callable[[], datetime], base_url: str = "") -> 
     app.exception_handler(RequestValidationError)(not_understood)
     app.exception_handler(PehleError)(refused)
     app.exception_handler(SQLAlchemyError)(database_failed)
+    app.exception_handler(Exception)(broke)
     return app
 
 
@@ -107,6 +108,14 @@ async def not_understood(request: Request, error: Exception) -> Response:
 async def refused(request: Request, error: Exception) -> Response:
     """Something a person can mend: its own words, which name the remedy."""
     return render(request, "error.html", kind="refused", detail=str(error), code=type(error).__name__, status=409)
+
+
+async def broke(request: Request, error: Exception) -> Response:
+    """Something we did not foresee. The server's own log has the trace; the page has only a way on."""
+    answer = render(request, "error.html", kind="broken", detail="", code=type(error).__name__, status=500)
+    for name, value in SAFE_HEADERS.items():  # this answer passes outside the guard
+        answer.headers.setdefault(name, value)
+    return answer
 
 
 async def database_failed(request: Request, error: Exception) -> Response:

@@ -139,6 +139,16 @@ def in_script(text: object) -> Markup:
     return Markup("").join(parts)
 
 
+def with_commands(text: str) -> Markup:
+    """Words for whoever runs Pehle, with what stands between backticks shown as a command."""
+    parts = text.split("`")
+    shown = (
+        Markup('<span class="code">{}</span>').format(one) if place % 2 else escape(one)
+        for place, one in enumerate(parts)
+    )
+    return Markup("").join(shown)
+
+
 def first_name(name: str | None) -> str:
     """The name to use in a heading; the whole name when it is a single word."""
     return (name or "").split(" ")[0]

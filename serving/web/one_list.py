@@ -94,22 +94,8 @@ def one_list(request: Request, list_id: str, reviewer: Signed) -> Response:
         the_list = find_list(connection, list_id)
         if the_list is None:
             raise HTTPException(404)
-        number = counts(connection, list_id)
-        undo = last_decision(connection, list_id, now)
-        shared: dict[str, Any] = {
-            "the_list": the_list,
-            "tab": tab,
-            "tabs": _tabs(number),
-            "counts": number,
-            "address": address,
-            "summary": _summary(connection, the_list, number, site.playbook, language, now),
-            "undo": undo,
-            "undo_list": list_id,
-            "undo_until": undo.first_send_at - UNDO_MARGIN if undo else now,
-            "chosen": chosen,
-            "language": language,
-            "now": now,
-        }
+        shared = _head(connection, the_list, site.playbook, language, now)
+        shared |= {"tab": tab, "address": address, "chosen": chosen, "language": language, "now": now}
         if tab == "left":
             return _left_out(request, connection, list_id, language, shared)
         found = page(connection, chosen, order=order, size=SIZE, after=values.get("after"), before=values.get("before"))
@@ -135,6 +121,23 @@ def one_list(request: Request, list_id: str, reviewer: Signed) -> Response:
         topic_words=lambda topic: topic_words(topic, language),
         **shared,
     )
+
+
+def _head(
+    connection: Connection, the_list: OutreachList, playbook: Playbook, language: Language, now: datetime
+) -> dict[str, Any]:
+    """What stands above every tab: figures, tabs with their counts, and what can be taken back."""
+    number = counts(connection, the_list.list_id)
+    undo = last_decision(connection, the_list.list_id, now)
+    return {
+        "the_list": the_list,
+        "tabs": _tabs(number),
+        "counts": number,
+        "summary": _summary(connection, the_list, number, playbook, language, now),
+        "undo": undo,
+        "undo_list": the_list.list_id,
+        "undo_until": undo.first_send_at - UNDO_MARGIN if undo else now,
+    }
 
 
 def _tabs(number: Counts) -> list[tuple[str, int]]:

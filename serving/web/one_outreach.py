@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from markupsafe import Markup
+from starlette.datastructures import QueryParams
 
 from records import audit
 from records.browsing import find_list, history
 from records.errors import WordsError
 from records.outreach import Outreach, State, find_outreach
 from records.paging import neighbours, position_of
-from records.people import find_customers, load_permissions
+from records.people import Permissions, find_customers, load_permissions
 from records.review_queries import LOOKED_AT, has_looked_at, openings, passed_over_for
 from serving.channels import CHANNELS
 from serving.message_files import message_files
@@ -54,11 +55,9 @@ def one_outreach(request: Request, outreach_id: str, reviewer: Signed) -> Respon
     if new_reader and row.state == State.PLANNED:
         # The confirmation counts which messages a person has read; this is a log line, not a change of anything.
         audit.record(site.home.engine, now, reviewer.name, LOOKED_AT, outreach_id, {"list": row.list_id})
-    channel = values.get("channel_shown", row.channel)
-    channel = channel if channel in CHANNELS else row.channel
-    shown, problem = _try_render(row, channel)
     address = address_of(row.list_id, values)
     query = urlencode(address.fields)
+    waits = row.state == State.PLANNED
     bands = site.home.settings.churn.bands
     return render(
         request,
@@ -83,17 +82,29 @@ def one_outreach(request: Request, outreach_id: str, reviewer: Signed) -> Respon
         total=total,
         before=f"/outreach/{before}" + (f"?{query}" if query else "") if before else None,
         after=f"/outreach/{after}" + (f"?{query}" if query else "") if after else None,
-        tabs=_channels(row, agreed, language, channel, address.fields),
-        channel=channel,
-        view=values.get("view") if values.get("view") in VIEWS else VIEWS[0],
-        views=[(view, _here(row, address.fields, channel_shown=channel, view=view)) for view in VIEWS],
-        shown=shown,
-        problem=problem,
         state=state_words(row.state, language),
         why_state=_why_state(row, language),
-        may_approve=row.state == State.PLANNED and the_list.decide_by > now and problem is None,
-        too_late=row.state == State.PLANNED and the_list.decide_by <= now,
+        may_approve=waits and the_list.decide_by > now and _try_render(row, row.channel)[1] is None,
+        too_late=waits and the_list.decide_by <= now,
+        **_preview(row, agreed, language, values, address.fields),
     )
+
+
+def _preview(
+    row: Outreach, agreed: Permissions, language: Language, values: QueryParams, fields: Mapping[str, str]
+) -> dict[str, Any]:
+    """Which channel is shown, in which view, and what can be chosen instead."""
+    channel = values.get("channel_shown", row.channel)
+    channel = channel if channel in CHANNELS else row.channel
+    shown, problem = _try_render(row, channel)
+    return {
+        "tabs": _channels(row, agreed, language, channel, fields),
+        "channel": channel,
+        "view": values.get("view") if values.get("view") in VIEWS else VIEWS[0],
+        "views": [(view, _here(row, fields, channel_shown=channel, view=view)) for view in VIEWS],
+        "shown": shown,
+        "problem": problem,
+    }
 
 
 def _try_render(row: Outreach, channel: str) -> tuple[Rendered | None, str | None]:
@@ -169,7 +180,7 @@ def _why_state(row: Outreach, language: Language) -> Markup | str:
 
 
 def _channels(
-    row: Outreach, agreed: Any, language: Language, current: str, fields: Mapping[str, str]
+    row: Outreach, agreed: Permissions, language: Language, current: str, fields: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """A tab per channel: its own first, those agreed to as links, the others with the reason."""
     written = message_files(row.message).meta.channels

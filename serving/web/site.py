@@ -20,7 +20,7 @@ from records.reviewers import Reviewer
 from serving.home import Home, clock
 from serving.playbook import Playbook, load_playbook
 from serving.web import charts
-from serving.web.language import LANGUAGES, Language, first_name, in_script
+from serving.web.language import LANGUAGES, Language, first_name, in_script, with_commands
 
 STYLES = ("tokens.css", "page.css", "list.css", "screens.css")
 SCRIPT = "pehle.js"
@@ -60,6 +60,7 @@ class Site:
             lstrip_blocks=True,
         )
         found.filters["script"] = in_script
+        found.filters["commands"] = with_commands
         found.filters["first_name"] = first_name
         found.globals["charts"] = charts
         found.globals["asset"] = asset
