@@ -198,6 +198,8 @@ def _result(play: Play, rows: Sequence[_Row], period: Period | None, known: date
     mismatch = bool(answer) and sizes_mismatch(
         treated.people, comparison.people, sum(row.expected_treated for row in over)
     )
+    if mismatch:
+        verdict = "not enough data yet"
     pending = [row for row in rows if not row.over]
     return PlayResult(
         play=play.name,
