@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -62,7 +63,7 @@ def build_signals(
 
 def _sorted(tables: Sequence[pa.Table], signals: Sequence[Signal]) -> pa.Table:
     """One table in an order that does not depend on chunks, threads or files."""
-    columns = [pa.field(signal.name, pa.float64()) for signal in signals]
+    columns: list[Any] = [pa.field(signal.name, pa.float64()) for signal in signals]
     schema = pa.schema([pa.field("customer_id", pa.string()), pa.field("cutoff", pa.timestamp("us", "UTC")), *columns])
     if not tables:
         return schema.empty_table()
@@ -79,7 +80,9 @@ def write_signals(log: EventLog, as_of: datetime, out: Path, *, fitted: Vocabula
     import pyarrow.parquet as parquet
 
     if out.suffix not in (".csv", ".parquet"):
-        raise InputError(f"Cannot write signals to {out.name}.", remedy="End the name in .csv or .parquet.", file=str(out))
+        raise InputError(
+            f"Cannot write signals to {out.name}.", remedy="End the name in .csv or .parquet.", file=str(out)
+        )
     table = build_signals(log, [as_of], fitted=fitted)
     if out.suffix == ".csv":
         csv.write_csv(table, out)

@@ -46,7 +46,9 @@ class Grid:
 def microseconds(moment: datetime) -> int:
     """How many microseconds lie between 1970 and this moment? Exact; refuses a time without a zone."""
     if moment.tzinfo is None:
-        raise InputError(f"The cutoff {moment} has no time zone.", remedy="Write it with one, for example 2026-11-19T00:00:00Z.")
+        raise InputError(
+            f"The cutoff {moment} has no time zone.", remedy="Write it with one, for example 2026-11-19T00:00:00Z."
+        )
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 

@@ -4,6 +4,8 @@ This file is SQL and not Ibis for three reasons: Ibis 12 casts a hash by way of 
 and reads one JSON property as three parses. Everything after it is Ibis over staged tables.
 """
 
+# ruff: noqa: S608  the SQL is made of our own names; words are quoted
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -26,6 +28,26 @@ _NUMBER_PROPERTIES = {
     "days_late": ("order_delivered",),
     "severity": ("support_ticket_opened",),
 }
+
+
+# How many items an order has: a number under one of two names, a list, or one.
+_ITEMS = (
+    "coalesce(try_cast(coalesce(properties->>'$.items', properties->>'$.quantity') as integer), "
+    "json_array_length(properties, '$.items')::integer, 1)"
+)
+
+
+def _text(key: str) -> str:
+    return f"(properties->>'$.{key}')"
+
+
+def _number(key: str) -> str:
+    return f"coalesce(round(try_cast({_text(key)} as double)), 0)"
+
+
+def _is_true(key: str) -> str:
+    """Present, and neither false nor empty: a coupon's code counts as one."""
+    return f"(coalesce({_text(key)}, 'false') not in ('false', ''))"
 
 
 def latest_moment(grid: Grid) -> datetime:
@@ -65,38 +87,41 @@ def timed_sql(log: EventLog, grid: Grid) -> str:
     )
 
 
-def stage_people(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid, chunk: int, chunks: int, wanted: bool) -> None:
+def stage_people(
+    con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid, *, chunk: int, chunks: int, chosen: bool
+) -> None:
     """Make table `people`: everyone of this chunk with a number, and since when they are known."""
     mine = [] if chunks == 1 else [f"hash(customer_id) % {chunks} = {chunk}"]
-    mine += ["customer_id in (select customer_id from wanted_customers)"] if wanted else []
+    if chosen:
+        mine.append("customer_id in (select customer_id from wanted_customers)")
     where = f"where {' and '.join(mine)}" if mine else ""
     con.execute(
-        "create or replace temp table people as select row_number() over (order by customer_id)::integer as code, * from ("
-        f"select customer_id, min(known_day) as known_day, min(known_us) as known_us from {timed_sql(log, grid)} {where} group by customer_id)"
+        f"""create or replace temp table people as
+        select row_number() over (order by customer_id)::integer as code, * from (
+            select customer_id, min(known_day) as known_day, min(known_us) as known_us
+            from {timed_sql(log, grid)} {where} group by customer_id)"""
     )
 
 
 def stage_facts(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid) -> None:
     """Make table `facts`: the events of the people in `people`, with what they carry in typed columns."""
+
+    def only(names: Sequence[str], value: str, otherwise: str = "null") -> str:
+        return f"case when {names_in(names)} then {value} else {otherwise} end"
+
+    ordered = ("order_completed",)
     columns = [
-        "code", "us", "e.day", "e.known_day", "name", "channel", "product", "topic", "amount", "event_id",
+        *("code", "us", "e.day", "e.known_day", "name", "channel", "product", "topic", "amount", "event_id"),
         f"not ({passive_sql()}) as active",
         "(us // 3600000000 % 24)::integer as hour",
         f"((us // {DAY_US} + 3) % 7)::integer as weekday",  # 1970-01-01 was a Thursday; Monday is 0
         "round(rating * 100)::integer as rating_hundredths",
-        *(f"case when {names_in(names)} then properties->>'$.{key}' end as {key}" for key, names in _TEXT_PROPERTIES.items()),
-        *(
-            f"case when {names_in(names)} then coalesce(round(try_cast(properties->>'$.{key}' as double)), 0) else 0 end::integer as {key}"
-            for key, names in _NUMBER_PROPERTIES.items()
-        ),
-        f"case when {names_in(['order_completed'])} then coalesce(try_cast(coalesce(properties->>'$.items', "
-        "properties->>'$.quantity') as integer), json_array_length(properties, '$.items')::integer, 1) else 0 end as items",
-        f"case when {names_in(['order_completed'])} then coalesce(properties->>'$.coupon', 'false') not in ('false', '') "
-        "else false end as coupon",
-        f"case when {names_in(['bill_issued'])} then try_cast(properties->>'$.previous_amount' as decimal(18, 4)) end "
-        "as previous_amount",
-        f"case when {names_in(['message_opened', 'message_clicked'])} then coalesce(properties->>'$.machine', 'false') = 'true' "
-        "else false end as machine",
+        *(f"{only(names, _text(key))} as {key}" for key, names in _TEXT_PROPERTIES.items()),
+        *(f"{only(names, _number(key), '0')}::integer as {key}" for key, names in _NUMBER_PROPERTIES.items()),
+        f"{only(ordered, _ITEMS, '0')} as items",
+        f"{only(ordered, _is_true('coupon'), 'false')} as coupon",
+        f"{only(('bill_issued',), 'try_cast(' + _text('previous_amount') + ' as decimal(18, 4))')} as previous_amount",
+        f"{only(('message_opened', 'message_clicked'), _is_true('machine'), 'false')} as machine",
     ]
     con.execute(
         f"create or replace temp table facts as select {', '.join(columns)} "

@@ -6,8 +6,9 @@ import re
 from functools import partial
 from typing import Any
 
-from features.phrases import Thing, ever, in_window, plain, since
+from features.phrases import ever, in_window, plain, since
 from features.signal import Measure, Saying, Signal, change, column, days_since, per
+from features.things import Thing
 from features.vocabulary import Vocabulary
 
 TOPIC_WORDS = {
@@ -22,7 +23,9 @@ TOPIC_WORDS = {
 }
 _LONGEST = 24
 _MARKS = re.compile(r"[\s\x00-\x2f\x3a-\x60\x7b-\x7f]+")  # whatever is ASCII and no letter or digit
-_NAME = re.compile(r"^(?P<kind>event|topic|channel)_(?P<word>.+?)_(?P<what>\d+d|ever|days_since_last|change_30d|share_90d)$")
+_NAME = re.compile(
+    r"^(?P<kind>event|topic|channel)_(?P<word>.+?)_(?P<what>\d+d|ever|days_since_last|change_30d|share_90d)$"
+)
 
 
 def slugs(words: tuple[str, ...]) -> list[str]:
@@ -70,10 +73,18 @@ def signals(vocabulary: Vocabulary) -> tuple[Signal, ...]:
         made += _topic(f"topic{index}", topic, slug)
     for index, (channel, slug) in enumerate(zip(vocabulary.channels, slugs(vocabulary.channels), strict=True)):
         name = f"channel_{slug}_share_90d"
-        made.append(Signal(
-            name=name, question=f"What share of 90 days' activity came by {channel}?", unit="share", family="generic",
-            no_data="null: not active", group="channel_mix", value=per(f"channel{index}_90", "events_90"), say=saying(name),
-        ))
+        made.append(
+            Signal(
+                name=name,
+                question=f"What share of 90 days' activity came by {channel}?",
+                unit="share",
+                family="generic",
+                no_data="null: not active",
+                group="channel_mix",
+                value=per(f"channel{index}_90", "events_90"),
+                say=saying(name),
+            )
+        )
     return tuple(made)
 
 
@@ -81,24 +92,36 @@ def _event(measure: str, event: str, slug: str) -> list[Signal]:
     signal = partial(Signal, family="generic", needs=(event,), group=f"event_{slug}", no_data="0")
     windows = [
         signal(
-            name=f"event_{slug}_{window}d", question=f"How many times “{event}” in the last {window} days?", unit="events",
-            value=column(f"{measure}_{window}"), say=saying(f"event_{slug}_{window}d"),
+            name=f"event_{slug}_{window}d",
+            question=f"How many times “{event}” in the last {window} days?",
+            unit="events",
+            value=column(f"{measure}_{window}"),
+            say=saying(f"event_{slug}_{window}d"),
         )
         for window in (7, 30, 90)
     ]
     return [
         *windows,
         signal(
-            name=f"event_{slug}_ever", question=f"How many times “{event}” so far?", unit="events",
-            value=column(f"{measure}_all"), say=saying(f"event_{slug}_ever"),
+            name=f"event_{slug}_ever",
+            question=f"How many times “{event}” so far?",
+            unit="events",
+            value=column(f"{measure}_all"),
+            say=saying(f"event_{slug}_ever"),
         ),
         signal(
-            name=f"event_{slug}_change_30d", question=f"How many more times “{event}” in 30 days than in the 30 before?",
-            unit="events", value=change(measure, 30),
+            name=f"event_{slug}_change_30d",
+            question=f"How many more times “{event}” in 30 days than in the 30 before?",
+            unit="events",
+            value=change(measure, 30),
         ),
         signal(
-            name=f"event_{slug}_days_since_last", question=f"How long ago was the last “{event}”?", unit="days",
-            no_data="null: never", value=days_since(f"{measure}_last"), say=saying(f"event_{slug}_days_since_last"),
+            name=f"event_{slug}_days_since_last",
+            question=f"How long ago was the last “{event}”?",
+            unit="days",
+            no_data="null: never",
+            value=days_since(f"{measure}_last"),
+            say=saying(f"event_{slug}_days_since_last"),
         ),
     ]
 
@@ -110,14 +133,19 @@ def _topic(measure: str, topic: str, slug: str) -> list[Signal]:
     return [
         *(
             signal(
-                name=f"topic_{slug}_{window}d", question=f"How many tickets about “{topic}” in the last {window} days?",
-                value=column(f"{measure}_{window}"), say=saying(f"topic_{slug}_{window}d"),
+                name=f"topic_{slug}_{window}d",
+                question=f"How many tickets about “{topic}” in the last {window} days?",
+                value=column(f"{measure}_{window}"),
+                say=saying(f"topic_{slug}_{window}d"),
             )
             for window in (60, 180)
         ),
         signal(
-            name=f"topic_{slug}_days_since_last", question=f"How long ago was the last ticket about “{topic}”?",
-            unit="days", no_data="null: never", value=days_since(f"{measure}_last"),
+            name=f"topic_{slug}_days_since_last",
+            question=f"How long ago was the last ticket about “{topic}”?",
+            unit="days",
+            no_data="null: never",
+            value=days_since(f"{measure}_last"),
             say=saying(f"topic_{slug}_days_since_last"),
         ),
     ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from features.cutoffs import LOG_PARTS
-from features.phrases import Thing, an, beyond_longest, overdue, plain, silent_for
+from features.phrases import an, beyond_longest, overdue, plain, silent_for
 from features.signal import Columns, Signal, days_between, ratio
+from features.things import Thing
 
 
 def own_clock(
@@ -18,75 +21,126 @@ def own_clock(
     `clock` names the facts about gaps and `measure` those about the first and last moment.
     """
     plural = "activity" if prefix == "activity" else f"{prefix}s"
-    one, many, median = thing.one, thing.many, f"median_days_between_{plural}"
     signal = partial(
-        Signal, family=family, needs=needs, group=f"{prefix}_rhythm", no_data=f"null: fewer than two days with a {one}"
+        Signal,
+        family=family,
+        needs=needs,
+        group=f"{prefix}_rhythm",
+        no_data=f"null: fewer than two days with {an(thing.one)}",
     )
+    facts = _Clock(clock, measure)
+    return (*_gaps(signal, facts, thing, plural), *_silence(signal, facts, thing, prefix, plural))
 
-    def gap(t: Columns, name: str) -> Any:
-        return getattr(t, f"{clock}_{name}")
 
-    def silence(t: Columns) -> Any:
-        return days_between(t.cutoff_us, getattr(t, f"{measure}_last"))
+@dataclass(frozen=True)
+class _Clock:
+    """The facts of one clock, and what follows from them."""
 
-    def mean(t: Columns) -> Any:
-        return ratio(gap(t, "gap_sum"), gap(t, "gaps"))
+    clock: str
+    measure: str
 
-    def deviation(t: Columns, total: str = "gap_sum", squares: str = "gap_squares", parts: float = 1.0) -> Any:
-        # n·Σx² − (Σx)² in whole numbers of unlimited size: nothing cancels before the one division.
-        n = gap(t, "gaps").cast("decimal(38, 0)")
-        spread = n * gap(t, squares) - gap(t, total).cast("decimal(38, 0)") * gap(t, total)
+    def gap(self, t: Columns, name: str) -> Any:
+        return getattr(t, f"{self.clock}_{name}")
+
+    def silence(self, t: Columns) -> Any:
+        return days_between(t.cutoff_us, getattr(t, f"{self.measure}_last"))
+
+    def tenure(self, t: Columns) -> Any:
+        return days_between(t.cutoff_us, getattr(t, f"{self.measure}_first")).nullif(0.0)
+
+    def mean(self, t: Columns) -> Any:
+        return ratio(self.gap(t, "gap_sum"), self.gap(t, "gaps"))
+
+    def deviation(self, t: Columns, total: str = "gap_sum", squares: str = "gap_squares", parts: float = 1.0) -> Any:
+        # n·Σx² - (Σx)² in whole numbers of 38 digits: nothing cancels before the one division.
+        n = self.gap(t, "gaps").cast("decimal(38, 0)")
+        spread = n * self.gap(t, squares) - self.gap(t, total).cast("decimal(38, 0)") * self.gap(t, total)
         return ratio(spread, n * n).sqrt() / parts
 
-    return (
+    def to_median(self, t: Columns) -> Any:
+        return self.silence(t) / self.gap(t, "gap_median").cast("float64")
+
+
+def _gaps(signal: Callable[..., Signal], facts: _Clock, thing: Thing, plural: str) -> list[Signal]:
+    one, many, hi = thing.one, thing.many, thing.hi_one
+    return [
         signal(
-            name=median, question=f"How many days usually lie between two days with a {one}?", unit="days",
-            value=lambda t: gap(t, "gap_median"),
-            say=plain(f"Usually {an(one)} every {{n}} days", f"आम तौर पर हर {{n}} दिन में {thing.hi_one}"),
+            name=f"median_days_between_{plural}",
+            question=f"How many days usually lie between two days with {an(one)}?",
+            unit="days",
+            value=lambda t: facts.gap(t, "gap_median"),
+            say=plain(f"Usually {an(one)} every {{n}} days", f"आम तौर पर हर {{n}} दिन में {hi}"),
         ),
         signal(
-            name=f"mean_days_between_{plural}", question=f"How many days on average between two days with a {one}?",
-            unit="days", value=mean, say=plain(f"On average {an(one)} every {{n}} days", f"औसतन हर {{n}} दिन में {thing.hi_one}"),
+            name=f"mean_days_between_{plural}",
+            question=f"How many days on average lie between two days with {an(one)}?",
+            unit="days",
+            value=facts.mean,
+            say=plain(f"On average {an(one)} every {{n}} days", f"औसतन हर {{n}} दिन में {hi}"),
         ),
         signal(
-            name=f"sd_days_between_{plural}", question=f"By how many days do the gaps between {many} vary?",
-            unit="days", value=deviation,
+            name=f"sd_days_between_{plural}",
+            question=f"By how many days do the gaps between {many} vary?",
+            unit="days",
+            value=facts.deviation,
         ),
         signal(
-            name=f"cv_days_between_{plural}", question=f"How irregular are the gaps between {many}, for their mean?",
-            unit="ratio", value=lambda t: deviation(t) / mean(t),
+            name=f"cv_days_between_{plural}",
+            question=f"How irregular are the gaps between {many}, for their mean?",
+            unit="ratio",
+            value=lambda t: facts.deviation(t) / facts.mean(t),
         ),
         signal(
-            name=f"sd_log_days_between_{plural}", question=f"By what factor do the gaps between {many} vary?",
-            unit="log days", value=lambda t: deviation(t, "gap_logs", "gap_log_squares", float(LOG_PARTS)),
+            name=f"sd_log_days_between_{plural}",
+            question=f"By what factor do the gaps between {many} vary?",
+            unit="log days",
+            value=lambda t: facts.deviation(t, "gap_logs", "gap_log_squares", float(LOG_PARTS)),
         ),
         signal(
-            name=f"longest_days_between_{plural}", question=f"What was the longest gap between {many}?", unit="days",
-            value=lambda t: gap(t, "gap_longest"),
-            say=plain(f"Longest gap between {many}: {{n}} days", f"{thing.hi_one} में सबसे लंबा अंतर {{n}} दिन"),
+            name=f"longest_days_between_{plural}",
+            question=f"What was the longest gap between {many}?",
+            unit="days",
+            value=lambda t: facts.gap(t, "gap_longest"),
+            say=plain(f"Longest gap between {many}: {{n}} days", f"{hi} में सबसे लंबा अंतर {{n}} दिन"),
+        ),
+    ]
+
+
+def _silence(signal: Callable[..., Signal], facts: _Clock, thing: Thing, prefix: str, plural: str) -> list[Signal]:
+    median = f"median_days_between_{plural}"
+    return [
+        signal(
+            name=f"silence_to_median_gap_{prefix}",
+            question="How many usual gaps long is the present silence?",
+            unit="ratio",
+            value=facts.to_median,
+            say=silent_for(thing, median),
         ),
         signal(
-            name=f"silence_to_median_gap_{prefix}", question="How many usual gaps long is the present silence?",
-            unit="ratio", value=lambda t: silence(t) / gap(t, "gap_median").cast("float64"), say=silent_for(thing, median),
-        ),
-        signal(
-            name=f"silence_to_longest_gap_{prefix}", question="How long is the silence against the longest gap so far?",
-            unit="ratio", value=lambda t: silence(t) / gap(t, "gap_longest").cast("float64"),
+            name=f"silence_to_longest_gap_{prefix}",
+            question="How long is the present silence against the longest gap so far?",
+            unit="ratio",
+            value=lambda t: facts.silence(t) / facts.gap(t, "gap_longest").cast("float64"),
             say=beyond_longest(thing, f"longest_days_between_{plural}"),
         ),
         signal(
             name=f"silence_beyond_mean_gap_{prefix}",
             question="By how many standard deviations (and a day) is the silence longer than the mean gap?",
-            unit="ratio", value=lambda t: (silence(t) - mean(t)) / (deviation(t) + 1.0),
+            unit="ratio",
+            value=lambda t: (facts.silence(t) - facts.mean(t)) / (facts.deviation(t) + 1.0),
         ),
         signal(
-            name=f"overdue_{prefix}", question="Is the present silence longer than twice the usual gap?",
-            unit="yes 1, no 0", value=lambda t: (silence(t) > 2.0 * gap(t, "gap_median").cast("float64")).cast("int64"),
+            name=f"overdue_{prefix}",
+            question="Is the present silence longer than twice the usual gap?",
+            unit="yes 1, no 0",
+            value=lambda t: (facts.to_median(t) > 2.0).cast("int64"),
             say=overdue(thing, f"silence_to_median_gap_{prefix}", median),
         ),
         signal(
-            name=f"silence_to_tenure_{prefix}", question=f"What share of the time since the first {one} is silence?",
-            unit="share", no_data=f"null: no {one} yet",
-            value=lambda t: silence(t) / days_between(t.cutoff_us, getattr(t, f"{measure}_first")).nullif(0.0),
+            name=f"silence_to_tenure_{prefix}",
+            question=f"What share of the time since the first {thing.one} is silence?",
+            unit="share",
+            no_data=f"null: no {thing.one} yet",
+            value=lambda t: facts.silence(t) / facts.tenure(t),
         ),
-    )
+    ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from features.phrases import FAILED_PAYMENT, bill_change, in_window, plain
-from features.signal import Measure, Signal, column, days_since, per, ratio
+from features.phrases import bill_change, in_window, plain
+from features.signal import Measure, Signal, column, days_since, ratio
+from features.things import FAILED_PAYMENT
 
 BILL = ("bill_issued",)
 PAID = ("payment_completed",)
@@ -31,38 +32,68 @@ def signals() -> tuple[Signal, ...]:
 def _bills() -> list[Signal]:
     return [
         _bill(
-            name="days_since_last_bill", question="How long ago was the last bill?", unit="days", group="bill_recency",
-            value=days_since("bills_last"), say=plain("Last bill {d} days ago", "पिछला बिल {d} दिन पहले"),
+            name="days_since_last_bill",
+            question="How long ago was the last bill?",
+            unit="days",
+            group="bill_recency",
+            value=days_since("bills_last"),
+            say=plain("Last bill {d} days ago", "पिछला बिल {d} दिन पहले"),
         ),
         _bill(
-            name="last_bill", question="How much was the last bill?", unit="currency", group="bill_size",
-            value=column("billed_latest"), say=plain("Last bill {m}", "पिछला बिल {m}"),
+            name="last_bill",
+            question="How much was the last bill?",
+            unit="currency",
+            group="bill_size",
+            value=column("billed_latest"),
+            say=plain("Last bill {m}", "पिछला बिल {m}"),
         ),
         _bill(
-            name="bill_increase", question="By how much did the last bill rise over the one before?", unit="currency",
-            group="bill_change", value=lambda t: t.billed_latest - t.bill_before_latest, say=bill_change(),
+            name="bill_increase",
+            question="By how much did the last bill rise over the one before?",
+            unit="currency",
+            group="bill_change",
+            value=lambda t: t.billed_latest - t.bill_before_latest,
+            say=bill_change(),
         ),
         _bill(
-            name="bill_increase_share", question="By what share did the last bill rise over the one before?",
-            unit="share", group="bill_change",
+            name="bill_increase_share",
+            question="By what share did the last bill rise over the one before?",
+            unit="share",
+            group="bill_change",
             value=lambda t: ratio(t.billed_latest - t.bill_before_latest, t.bill_before_latest),
         ),
         _bill(
-            name="last_bill_to_mean_365d", question="How does the last bill compare with the mean bill of 365 days?",
-            unit="ratio", group="bill_change",
+            name="last_bill_to_mean_365d",
+            question="How does the last bill compare with the mean bill of 365 days?",
+            unit="ratio",
+            group="bill_change",
             value=lambda t: t.billed_latest.cast("float64") / ratio(t.billed_365, t.bills_365).nullif(0.0),
         ),
         _bill(
-            name="billed_90d", question="How much was billed in the last 90 days?", unit="currency", no_data="0",
-            group="bill_size", value=column("billed_90"), say=plain("Billed {m} in 90 days", "90 दिन में {m} के बिल"),
+            name="billed_90d",
+            question="How much was billed in the last 90 days?",
+            unit="currency",
+            no_data="0",
+            group="bill_size",
+            value=column("billed_90"),
+            say=plain("Billed {m} in 90 days", "90 दिन में {m} के बिल"),
         ),
         _bill(
-            name="bills_less_payments_90d", question="How many more bills than payments in 90 days?", unit="bills",
-            no_data="0", group="payment_gap", value=lambda t: t.bills_90 - t.payments_90,
+            name="bills_less_payments_90d",
+            question="How many more bills than payments in 90 days?",
+            unit="bills",
+            no_data="0",
+            group="payment_gap",
+            value=lambda t: t.bills_90 - t.payments_90,
         ),
         _bill(
-            name="days_since_last_payment", question="How long ago was the last payment?", unit="days", needs=PAID,
-            no_data="null: no payment yet", group="payment_gap", value=days_since("payments_last"),
+            name="days_since_last_payment",
+            question="How long ago was the last payment?",
+            unit="days",
+            needs=PAID,
+            no_data="null: no payment yet",
+            group="payment_gap",
+            value=days_since("payments_last"),
             say=plain("Last payment {d} days ago", "पिछला पेमेंट {d} दिन पहले"),
         ),
     ]
@@ -72,28 +103,41 @@ def _failures() -> list[Signal]:
     return [
         *(
             _failed(
-                name=f"payment_failures_{window}d", question=f"How many payments failed in the last {window} days?",
-                unit="payments", group="payment_failure", value=column(f"failures_{window}"),
+                name=f"payment_failures_{window}d",
+                question=f"How many payments failed in the last {window} days?",
+                unit="payments",
+                group="payment_failure",
+                value=column(f"failures_{window}"),
                 say=in_window(FAILED_PAYMENT, window),
             )
             for window in (30, 90, 180)
         ),
         _failed(
-            name="days_since_payment_failure", question="How long ago did a payment last fail?", unit="days",
-            no_data="null: never", group="payment_failure", value=days_since("failures_last"),
+            name="days_since_payment_failure",
+            question="How long ago did a payment last fail?",
+            unit="days",
+            no_data="null: never",
+            group="payment_failure",
+            value=days_since("failures_last"),
             say=plain("Payment failed {d} days ago", "{d} दिन पहले पेमेंट फ़ेल हुआ"),
         ),
         _failed(
-            name="payment_failure_share_180d", question="What share of the payments of 180 days failed?", unit="share",
-            no_data="null: no payment tried", group="payment_failure",
+            name="payment_failure_share_180d",
+            question="What share of the payments of 180 days failed?",
+            unit="share",
+            no_data="null: no payment tried",
+            group="payment_failure",
             value=lambda t: ratio(t.failures_180, t.failures_180 + t.payments_180),
             say=plain("{p}% of payments failed in 180 days", "180 दिन में {p}% पेमेंट फ़ेल"),
         ),
         _failed(
-            name="unpaid_since_failure", question="Has nothing been paid since the last failed payment?",
-            unit="yes 1, no 0", group="payment_failure",
+            name="unpaid_since_failure",
+            question="Has nothing been paid since the last failed payment?",
+            unit="yes 1, no 0",
+            group="payment_failure",
             value=lambda t: (t.failures_last > t.payments_last.fill_null(0)).fill_null(False).cast("int64"),
-            say=lambda value, row: ("Payment failed, nothing paid since", "पेमेंट फ़ेल हुआ, उसके बाद कुछ नहीं भरा")
-            if value else None,
+            say=lambda value, row: (
+                ("Payment failed, nothing paid since", "पेमेंट फ़ेल हुआ, उसके बाद कुछ नहीं भरा") if value else None
+            ),
         ),
     ]

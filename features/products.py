@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from features.cutoffs import LOG_PARTS
-from features.phrases import PRODUCT, ever, plain
+from features.phrases import ever, plain
 from features.signal import Columns, Measure, Signal, column, days_since, ratio
+from features.things import PRODUCT
 
 ORDERED = ("order_completed",)
 TROUBLED = ("support_ticket_opened",)
@@ -22,44 +23,69 @@ def signals() -> tuple[Signal, ...]:
     """Which signals describe the products they own?"""
     return (
         _signal(
-            name="products_ever", question="How many different products have they bought?", unit="products",
-            no_data="0", group="variety", value=column("product_kinds"), say=ever(PRODUCT),
+            name="products_ever",
+            question="How many different products have they bought?",
+            unit="products",
+            no_data="0",
+            group="variety",
+            value=column("product_kinds"),
+            say=ever(PRODUCT),
         ),
         _signal(
-            name="top_product_share", question="What share of their orders was their favourite product?", unit="share",
-            no_data="null: no product bought", group="variety", value=lambda t: ratio(t.product_top, t.product_orders),
+            name="top_product_share",
+            question="What share of their orders was their favourite product?",
+            unit="share",
+            no_data="null: no product bought",
+            group="variety",
+            value=lambda t: ratio(t.product_top, t.product_orders),
         ),
         _signal(
-            name="repeat_share", question="What share of their orders was a product bought before?", unit="share",
-            no_data="null: no product bought", group="variety",
+            name="repeat_share",
+            question="What share of their orders was a product bought before?",
+            unit="share",
+            no_data="null: no product bought",
+            group="variety",
             value=lambda t: ratio(t.product_orders - t.product_kinds, t.product_orders),
             say=plain("{p}% of orders repeat a product", "{p}% ऑर्डर में वही प्रोडक्ट दोबारा"),
         ),
         _signal(
-            name="product_entropy", question="How evenly do their orders spread over products?", unit="nats",
-            no_data="null: no product bought", group="variety", value=_entropy,
+            name="product_entropy",
+            question="How evenly do their orders spread over products?",
+            unit="nats",
+            no_data="null: no product bought",
+            group="variety",
+            value=_entropy,
         ),
         _trouble(
             name="worst_trouble_rate_90d",
             question="Of the products bought in 90 days: what share of all buyers of the worst one needed help?",
-            unit="share", no_data="null: nothing bought", value=column("trouble_worst_90"),
+            unit="share",
+            no_data="null: nothing bought",
+            value=column("trouble_worst_90"),
             say=plain("Their product: {p}% of buyers needed help", "इनके प्रोडक्ट पर {p}% ग्राहकों ने मदद ली"),
         ),
         _trouble(
             name="worst_trouble_rate_ever",
             question="Of the products ever bought: what share of all buyers of the worst one needed help?",
-            unit="share", no_data="null: nothing bought", value=column("trouble_worst"),
+            unit="share",
+            no_data="null: nothing bought",
+            value=column("trouble_worst"),
         ),
         _trouble(
             name="days_since_troubled_product",
             question="How long ago did they buy a product whose buyers need help half as often again as others?",
-            unit="days", no_data="null: never", value=days_since("trouble_bought_us"),
+            unit="days",
+            no_data="null: never",
+            value=days_since("trouble_bought_us"),
             say=plain("Bought a product with many issues {d} days ago", "{d} दिन पहले ज़्यादा दिक़्क़त वाला प्रोडक्ट ख़रीदा"),
         ),
         _trouble(
             name="days_since_troubled_delivery",
             question="How long ago came a product whose buyers need help half as often again as others?",
-            unit="days", needs=("order_delivered",), no_data="null: never", value=days_since("trouble_delivered_us"),
+            unit="days",
+            needs=("order_delivered",),
+            no_data="null: never",
+            value=days_since("trouble_delivered_us"),
             say=plain("Product with many issues came {d} days ago", "{d} दिन पहले ज़्यादा दिक़्क़त वाला प्रोडक्ट मिला"),
         ),
     )

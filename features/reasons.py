@@ -57,7 +57,7 @@ def top_reasons(
     for name in names:
         groups.setdefault(group_of(name), []).append(name)
     total = sum(abs(sum(pushes[name] for name in members)) for members in groups.values())
-    found = []
+    found: list[dict[str, Any]] = []
     for members in groups.values():
         push = float(sum(pushes[name] for name in members))
         if push == 0:
@@ -66,10 +66,16 @@ def top_reasons(
         for name in sorted(members, key=lambda name: -pushes[name] * math.copysign(1.0, push)):
             both = _said(name, row[name], row)
             if both:
-                found.append({
-                    "signal": name, "value": row[name], "push": push, "share": abs(push) / total,
-                    "en": _figures(both[0], currency), "hi": _figures(both[1], currency),
-                })
+                found.append(
+                    {
+                        "signal": name,
+                        "value": row[name],
+                        "push": push,
+                        "share": abs(push) / total,
+                        "en": _figures(both[0], currency),
+                        "hi": _figures(both[1], currency),
+                    }
+                )
                 break
     found.sort(key=lambda reason: -abs(reason["push"]))
     different: list[dict[str, Any]] = []

@@ -52,12 +52,14 @@ def rhythm(one: Any, cutoffs: Any, ages: Any, clock: str, oldest: int) -> Any:
     known = ibis.union(steady, late_gaps(one, cutoffs, ages, oldest), distinct=False)
     known = known.filter(known.gap.notnull())
     gap = known.gap.cast("int64")
-    return known.group_by("code", "cutoff_day").agg(**{
-        f"{clock}_gaps": known.count(),
-        f"{clock}_gap_sum": gap.sum().cast("int64"),
-        f"{clock}_gap_squares": (gap * gap).sum().cast("int64"),
-        f"{clock}_gap_logs": known.log_parts.sum().cast("int64"),
-        f"{clock}_gap_log_squares": (known.log_parts * known.log_parts).sum().cast("int64"),
-        f"{clock}_gap_longest": known.gap.max(),
-        f"{clock}_gap_median": known.gap.median(),
-    })
+    return known.group_by("code", "cutoff_day").agg(
+        **{
+            f"{clock}_gaps": known.count(),
+            f"{clock}_gap_sum": gap.sum().cast("int64"),
+            f"{clock}_gap_squares": (gap * gap).sum().cast("int64"),
+            f"{clock}_gap_logs": known.log_parts.sum().cast("int64"),
+            f"{clock}_gap_log_squares": (known.log_parts * known.log_parts).sum().cast("int64"),
+            f"{clock}_gap_longest": known.gap.max(),
+            f"{clock}_gap_median": known.gap.median(),
+        }
+    )

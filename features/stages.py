@@ -5,10 +5,12 @@ each cutoff may see of these, summed → one wide table of facts → the definit
 in a temporary table: as one expression the same work costs DuckDB seven times as much.
 """
 
+# ruff: noqa: S608  the SQL is made of our own names of tables and facts
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -53,15 +55,18 @@ class Stages:
             if any(fact.measure.name == measure for fact in running)
         }
         self.sql = compiled_steps(fitted, tuple(self.known))
-        self._table("ages", {
-            name: pa.array(numbers, pa.int32() if name in ("age", "bucket") else pa.int64())
-            for name, numbers in ages().items()
-        })
+        self._table(
+            "ages",
+            {
+                name: pa.array(numbers, pa.int32() if name in ("age", "bucket") else pa.int64())
+                for name, numbers in ages().items()
+            },
+        )
         trouble.stage_purchases(con, log, grid)
 
     def run(self, chunk: int, chunks: int, *, chosen: bool) -> list[pa.Table]:
         """Which signals have the people of this chunk? `chosen`: only those in table `wanted_customers`."""
-        stage_people(self.con, self.log, self.grid, chunk, chunks, chosen)
+        stage_people(self.con, self.log, self.grid, chunk=chunk, chunks=chunks, chosen=chosen)
         stage_facts(self.con, self.log, self.grid)
         self._prepare()
         [(people,)] = self.con.execute("select count(*) from people").fetchall()
@@ -71,52 +76,53 @@ class Stages:
 
     def _prepare(self) -> None:
         """What is computed once for all cutoffs?"""
-        events = self.ibis.table("facts")
         for name, facts in self._running(self.sums):
-            self._stage(f"daily_{name}", partial(daily, events, facts, self.measures))
+            self._stage(f"daily_{name}", daily, "facts", facts=facts, measures=self.measures)
         for clock, (name, measure) in self.clocks.items():
-            self._stage(
-                f"days_{clock}",
-                lambda n=name, m=measure: days_with_gaps(self._at(f"daily_{n}"), self._at("ages"), m, OLDEST_AGE),
-            )
+            inputs = (f"daily_{name}", "ages")
+            self._stage(f"days_{clock}", days_with_gaps, *inputs, measure=measure, oldest=OLDEST_AGE)
         for name, facts in self._running(self.values):
-            self._stage(f"ranked_{name}", partial(latest.ranked, events, facts))
-        self._stage("ticket_rows", partial(tickets.ticket_rows, events))
-        self._stage("owned_rows", partial(trouble.owned_rows, events))
+            self._stage(f"ranked_{name}", latest.ranked, "facts", facts=facts)
+        self._stage("ticket_rows", tickets.ticket_rows, "facts")
+        self._stage("owned_rows", trouble.owned_rows, "facts")
 
     def _signals_at(self, days: Sequence[int]) -> pa.Table:
         """Which signals have these people at these cutoffs?"""
-        self._table("cutoffs", {
-            "cutoff_day": pa.array(days, pa.int32()),
-            "cutoff_us": pa.array([self.grid.day_us(day) for day in days], pa.int64()),
-        })
-        self._side_by_side(list(self._parts(self._at("cutoffs"), self._at("ages"))))
+        self._table(
+            "cutoffs",
+            {
+                "cutoff_day": pa.array(days, pa.int32()),
+                "cutoff_us": pa.array([self.grid.day_us(day) for day in days], pa.int64()),
+            },
+        )
+        self._side_by_side(list(self._parts()))
         if "signals" not in self.sql:
             self.sql["signals"] = compiled(signal_table(self._at("base"), self.signals))
-        return self.con.sql(self.sql["signals"]).to_arrow_table()
+        made: pa.Table = self.con.sql(self.sql["signals"]).to_arrow_table()
+        return made
 
-    def _parts(self, cutoffs: Any, age_table: Any) -> Iterator[tuple[str, Sequence[str]]]:
+    def _parts(self) -> Iterator[tuple[str, Sequence[str]]]:
         """The tables to be put side by side, each with its facts that are zero where there is no row."""
         for name, facts in self._running(self.sums):
-            self._stage(f"aged_{name}", lambda n=name, f=facts: by_age(self._at(f"daily_{n}"), cutoffs, age_table, f, OLDEST_AGE))
-            self._stage(f"wide_{name}", lambda n=name, f=facts: side_by_side(self._at(f"aged_{n}"), f))
+            inputs = (f"daily_{name}", "cutoffs", "ages")
+            self._stage(f"aged_{name}", by_age, *inputs, facts=facts, oldest=OLDEST_AGE)
+            self._stage(f"wide_{name}", side_by_side, f"aged_{name}", facts=facts)
             yield f"wide_{name}", [fact.name for fact in facts if is_sum(fact)]
         for name, facts in self._running(self.values):
-            self._stage(f"latest_{name}", lambda n=name, f=facts: latest.latest(self._at(f"ranked_{n}"), cutoffs, f))
+            self._stage(f"latest_{name}", latest.latest, f"ranked_{name}", "cutoffs", facts=facts)
             yield f"latest_{name}", ()
         for clock in self.clocks:
-            self._stage(f"rhythm_{clock}", lambda c=clock: rhythm(self._at(f"days_{c}"), cutoffs, age_table, c, OLDEST_AGE))
+            inputs = (f"days_{clock}", "cutoffs", "ages")
+            self._stage(f"rhythm_{clock}", rhythm, *inputs, clock=clock, oldest=OLDEST_AGE)
             yield f"rhythm_{clock}", ()
-        self._stage("tickets", lambda: tickets.tickets(self._at("ticket_rows"), cutoffs))
+        self._stage("tickets", tickets.tickets, "ticket_rows", "cutoffs")
         yield "tickets", tickets.COUNTS
-        self._stage("rates", lambda: trouble.trouble_rates(self._at("purchases"), cutoffs))
-        self._stage(
-            "owned", lambda: trouble.owned(self._at("owned_rows"), self._at("rates"), cutoffs, age_table, OLDEST_AGE)
-        )
+        self._stage("rates", trouble.trouble_rates, "purchases", "cutoffs")
+        self._stage("owned", trouble.owned, "owned_rows", "rates", "cutoffs", "ages", oldest=OLDEST_AGE)
         yield "owned", trouble.COUNTS
 
     def _side_by_side(self, parts: Sequence[tuple[str, Sequence[str]]]) -> None:
-        """Make table `base`: people and cutoffs that know them, with every fact; SQL, as Ibis nests a query per join."""
+        """Make table `base`: people and cutoffs that know them, with every fact. SQL: Ibis nests a query per join."""
         columns = [f"{value} as {name}" for name, value in self._absent().items()]
         for needs, name in switches(self.signals).items():
             since = [self.known[event] for event in needs if event in self.known]
@@ -125,10 +131,9 @@ class Stages:
             names = [name for name in self._at(part).columns if name not in ("code", "cutoff_day")]
             columns += [f"coalesce({name}, 0) as {name}" if name in zero else name for name in names]
         joins = " ".join(f"left join {part} using (code, cutoff_day)" for part, _ in parts)
-        self.con.execute(
-            f"create or replace temp table base as select customer_id, cutoff_day, cutoff_us, known_us, {', '.join(columns)} "
-            f"from (select * from people join cutoffs on people.known_day < cutoffs.cutoff_day) {joins}"
-        )
+        known = "(select * from people join cutoffs on people.known_day < cutoffs.cutoff_day)"
+        kept = ", ".join(["customer_id", "cutoff_day", "cutoff_us", "known_us", *columns])
+        self.con.execute(f"create or replace temp table base as select {kept} from {known} {joins}")
 
     def _running(self, found: Streams) -> Iterator[tuple[str, list[Fact]]]:
         """The streams of which this log has events, each with a name for its tables."""
@@ -149,10 +154,13 @@ class Stages:
     def _at(self, name: str) -> Any:
         return self.ibis.table(name)
 
-    def _stage(self, name: str, table: Callable[[], Any]) -> None:
-        """Store a step; whole numbers take 64 bits, not the 128 that DuckDB's sums give. It is compiled once."""
+    def _stage(self, name: str, make: Callable[..., Any], *inputs: str, **options: Any) -> None:
+        """Store a step made of the tables named by `inputs`. It is compiled once.
+
+        Whole numbers take 64 bits, not the 128 that DuckDB's sums give.
+        """
         if name not in self.sql:
-            step = table()
+            step = make(*(self._at(table) for table in inputs), **options)
             columns = ", ".join(
                 f'"{column}"::bigint as "{column}"' if kind.is_int64() else f'"{column}"'
                 for column, kind in step.schema().items()
@@ -160,7 +168,7 @@ class Stages:
             self.sql[name] = f"create or replace temp table {name} as select {columns} from ({compiled(step)})"
         self.con.execute(self.sql[name])
 
-    def _table(self, name: str, columns: dict[str, pa.Array]) -> None:
+    def _table(self, name: str, columns: dict[str, Any]) -> None:
         self.con.register("handed_in", pa.table(columns))
         self.con.execute(f"create or replace temp table {name} as select * from handed_in")
         self.con.unregister("handed_in")

@@ -28,8 +28,15 @@ def tickets(rows: Any, cutoffs: Any) -> Any:
 
     seen = rows.join(cutoffs, rows.known_day < cutoffs.cutoff_day)
     solved_us = ibis.ifelse(seen.solved_day < seen.cutoff_day, seen.solved_us, ibis.null("int64"))
-    one = seen.mutate(solved_us=solved_us).group_by("code", "cutoff_day", "event_id").agg(
-        us=lambda t: t.us.min(), day=lambda t: t.day.min(), topic=lambda t: t.topic.min(), solved_us=lambda t: t.solved_us.min()
+    one = (
+        seen.mutate(solved_us=solved_us)
+        .group_by("code", "cutoff_day", "event_id")
+        .agg(
+            us=lambda t: t.us.min(),
+            day=lambda t: t.day.min(),
+            topic=lambda t: t.topic.min(),
+            solved_us=lambda t: t.solved_us.min(),
+        )
     )
     age = one.cutoff_day - one.day
     took = one.solved_us - one.us

@@ -1,10 +1,12 @@
 """Which products give their buyers trouble, and who owns one? As each cutoff knew it."""
 
+# ruff: noqa: S608  the SQL is made of our own names and whole numbers
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from features.cutoffs import Grid
+from features.cutoffs import DAY_US, Grid
 from features.facts import timed_sql
 from records.events import EventLog
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
 
 TROUBLE_DAYS = 30
-"""A purchase was troubled if its buyer opened a ticket (about this product, or about none named) within so many days."""
+"""A purchase was troubled if its buyer opened a ticket about the product, or none named, within so many days."""
 
 BUYERS_DAYS = 180
 PRIOR_BUYERS = 10
@@ -28,15 +30,20 @@ def stage_purchases(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid) -
     """Make table `purchases`: of all customers, purchases by product, day, day known, and day the trouble was known."""
     timed = timed_sql(log, grid)
     con.execute(
-        "create or replace temp table purchases as with bought as ("
-        f"select event_id, customer_id, product, us, day, known_day from {timed} "
-        "where name = 'order_completed' and product is not null), "
-        f"helped as (select customer_id, product, us, known_day from {timed} where name = 'support_ticket_opened') "
-        "select product, day, known_day, trouble_day, count(*)::integer as n from ("
-        "select b.event_id, any_value(b.product) as product, any_value(b.day) as day, any_value(b.known_day) as known_day, "
-        "min(h.known_day) as trouble_day from bought b left join helped h on b.customer_id = h.customer_id "
-        f"and h.us >= b.us and h.us < b.us + {TROUBLE_DAYS} * 86400000000 and (h.product is null or h.product = b.product) "
-        "group by b.event_id) group by all"
+        f"""create or replace temp table purchases as
+        with bought as (
+            select event_id, customer_id, product, us, day, known_day from {timed}
+            where name = 'order_completed' and product is not null
+        ), helped as (
+            select customer_id, product, us, known_day from {timed} where name = 'support_ticket_opened'
+        ), one as (
+            select b.event_id, any_value(b.product) as product, any_value(b.day) as day,
+                any_value(b.known_day) as known_day, min(h.known_day) as trouble_day
+            from bought b left join helped h on b.customer_id = h.customer_id and h.us >= b.us
+                and h.us < b.us + {TROUBLE_DAYS * DAY_US} and (h.product is null or h.product = b.product)
+            group by b.event_id
+        )
+        select product, day, known_day, trouble_day, count(*)::integer as n from one group by all"""
     )
 
 
@@ -47,8 +54,10 @@ def trouble_rates(purchases: Any, cutoffs: Any) -> Any:
     seen = purchases.join(cutoffs, purchases.known_day < cutoffs.cutoff_day)
     seen = seen.filter(seen.cutoff_day - seen.day <= BUYERS_DAYS)
     troubled = ibis.ifelse(seen.trouble_day < seen.cutoff_day, seen.n, 0).fill_null(0)
-    one = seen.mutate(troubled=troubled).group_by("product", "cutoff_day").agg(
-        buyers=lambda t: t.n.sum().cast("int32"), troubled=lambda t: t.troubled.sum().cast("int32")
+    one = (
+        seen.mutate(troubled=troubled)
+        .group_by("product", "cutoff_day")
+        .agg(buyers=lambda t: t.n.sum().cast("int32"), troubled=lambda t: t.troubled.sum().cast("int32"))
     )
     everyone = ibis.window(group_by="cutoff_day")
     overall = one.troubled.sum().over(everyone).cast("float64") / one.buyers.sum().over(everyone).cast("float64")
@@ -71,8 +80,10 @@ def owned(rows: Any, rates: Any, cutoffs: Any, ages: Any, oldest: int) -> Any:
     seen = rows.join(cutoffs, rows.known_day < cutoffs.cutoff_day)
     recent = seen.bought & (seen.cutoff_day - seen.day <= 90)
     one = seen.group_by("code", "cutoff_day", "product").agg(
-        n=seen.bought.sum().cast("int32"), recent=recent.max(),
-        bought_us=seen.us.max(where=seen.bought), delivered_us=seen.us.max(where=~seen.bought),
+        n=seen.bought.sum().cast("int32"),
+        recent=recent.max(),
+        bought_us=seen.us.max(where=seen.bought),
+        delivered_us=seen.us.max(where=~seen.bought),
     )
     one = one.left_join(rates, ["product", "cutoff_day"]).drop("product_right", "cutoff_day_right")
     one = one.mutate(age=ibis.least(one.n, oldest)).left_join(ages.select("age", "log_parts"), "age")

@@ -18,9 +18,23 @@ CUTOFF = datetime(2024, 4, 10, tzinfo=UTC)
 PEOPLE = ("a", "C-20 4817", "ग्राहक १", "e'\"\\;%")
 
 NAMES = (
-    "order_completed", "page_viewed", "session_started", "support_ticket_opened", "support_ticket_solved",
-    "payment_failed", "payment_completed", "bill_issued", "order_delivered", "item_missing", "rating_given",
-    "message_sent", "message_opened", "plan_changed", "subscription_started", "song played", "Add to Playlist",
+    "order_completed",
+    "page_viewed",
+    "session_started",
+    "support_ticket_opened",
+    "support_ticket_solved",
+    "payment_failed",
+    "payment_completed",
+    "bill_issued",
+    "order_delivered",
+    "item_missing",
+    "rating_given",
+    "message_sent",
+    "message_opened",
+    "plan_changed",
+    "subscription_started",
+    "song played",
+    "Add to Playlist",
 )
 PROPERTIES: dict[str, list[dict[str, Any]]] = {
     "page_viewed": [{"page": "help"}, {"page": "cancel"}, {}],
@@ -42,7 +56,9 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
     """One event, seldom received late."""
     name = draw(st.sampled_from(NAMES))
     occurred_at = draw(moments | exact_moments)
-    late = draw(st.sampled_from([timedelta(0)] * 6 + [timedelta(microseconds=1), timedelta(days=2), timedelta(days=30)]))
+    late = draw(
+        st.sampled_from([timedelta(0)] * 6 + [timedelta(microseconds=1), timedelta(days=2), timedelta(days=30)])
+    )
     return {
         "customer_id": draw(st.sampled_from(PEOPLE)),
         "occurred_at": occurred_at,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from features import generic, phrases
+from features import generic, things
 from features.build import Vocabulary
 from features.catalog import catalog, describe, measures
 from features.cutoffs import EDGES, HALF_LIVES
@@ -14,7 +14,9 @@ from features.rollup import facts_read
 from features.stages import columns_read
 from features.vocabulary import KNOWN_EVENTS
 
-WORDS = Vocabulary(events=("song_played", "Song played"), topics=("network", "वापसी"), channels=("app", "web"), products=("x",))
+WORDS = Vocabulary(
+    events=("song_played", "Song played"), topics=("network", "वापसी"), channels=("app", "web"), products=("x",)
+)
 ALL = catalog(WORDS)
 
 
@@ -47,9 +49,23 @@ def test_definitions_read_only_facts_that_are_made() -> None:
     rolled = {fact.name for fact in facts_read(read, measures(WORDS))}
     gaps = {f"{clock}_{fact}" for clock in CLOCKS for fact in GAP_FACTS}
     others = {
-        "cutoff_us", "known_us", "tickets_open", "ticket_open_since", "tickets_solved", "ticket_solving_us",
-        "ticket_slowest_us", "ticket_repeats", "ticket_topics", "product_kinds", "product_top", "product_orders",
-        "product_logs", "trouble_worst", "trouble_worst_90", "trouble_bought_us", "trouble_delivered_us",
+        "cutoff_us",
+        "known_us",
+        "tickets_open",
+        "ticket_open_since",
+        "tickets_solved",
+        "ticket_solving_us",
+        "ticket_slowest_us",
+        "ticket_repeats",
+        "ticket_topics",
+        "product_kinds",
+        "product_top",
+        "product_orders",
+        "product_logs",
+        "trouble_worst",
+        "trouble_worst_90",
+        "trouble_bought_us",
+        "trouble_delivered_us",
     }
     assert read - rolled - gaps == others
     for fact in facts_read(read, measures(WORDS)):
@@ -78,8 +94,8 @@ def test_a_generic_signal_is_read_from_its_name_alone() -> None:
 
 
 def test_the_things_counted_have_words_in_both_languages() -> None:
-    things = [value for value in vars(phrases).values() if isinstance(value, phrases.Thing)]
-    assert len(things) > 15
-    for thing in things:
+    counted = [value for value in vars(things).values() if isinstance(value, things.Thing)]
+    assert len(counted) > 15
+    for thing in counted:
         assert re.search("[ऀ-ॿ]", thing.hi_one), thing
         assert thing.one != thing.many, thing

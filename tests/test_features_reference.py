@@ -6,16 +6,17 @@ import json
 import math
 import tempfile
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from features_logs import CUTOFF, events, log_of, numbered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.build import Vocabulary, build_signals
-from features_logs import CUTOFF, events, log_of, numbered
 from records.events import PASSIVE_EVENTS
 
 DAY = timedelta(days=1)
@@ -46,12 +47,20 @@ def test_the_fast_signals_equal_the_slow_ones(rows: list[dict[str, Any]], cutoff
 
 def slow_signals(events: pd.DataFrame, cutoff: datetime, known: set[str]) -> dict[str, float | None]:
     """Every signal that the reference defines, for one customer."""
-    found: dict[str, float | None] = {"days_known": days(cutoff, events[["occurred_at", "received_at"]].max(axis=1).min())}
+    found: dict[str, float | None] = {
+        "days_known": days(cutoff, events[["occurred_at", "received_at"]].max(axis=1).min())
+    }
     active = chosen(events, [not passive(name) for name in events.name])
     found |= activity(active, cutoff)
     families = {
-        "order_completed": orders, "support_ticket_opened": tickets, "bill_issued": bills, "payment_failed": failures,
-        "message_sent": messages, "page_viewed": pages, "order_delivered": deliveries, "rating_given": ratings,
+        "order_completed": orders,
+        "support_ticket_opened": tickets,
+        "bill_issued": bills,
+        "payment_failed": failures,
+        "message_sent": messages,
+        "page_viewed": pages,
+        "order_delivered": deliveries,
+        "rating_given": ratings,
         "song played": songs,
     }
     for name, family in families.items():
@@ -87,7 +96,7 @@ def chosen(events: pd.DataFrame, mask: list[bool]) -> pd.DataFrame:
 
 def rhythm(ages: list[int], silence: float | None, one: str, plural: str) -> dict[str, float | None]:
     """The own clock, from the ages of the days (a set, oldest first)."""
-    gaps = [float(older - younger) for older, younger in zip(ages, ages[1:], strict=False)]
+    gaps = [float(older - younger) for older, younger in pairwise(ages)]
     names = ("median", "mean", "sd", "cv", "sd_log", "longest")
     if not gaps or silence is None:
         return {f"{name}_days_between_{plural}": None for name in names} | {f"silence_to_median_gap_{one}": None}
@@ -134,7 +143,9 @@ def orders(events: pd.DataFrame, cutoff: datetime) -> dict[str, float | None]:
     ages = sorted({age(cutoff, at) for at in made.occurred_at}, reverse=True)
     silence = days(cutoff, made.occurred_at.max()) if len(made) else None
     found: dict[str, float | None] = {
-        "orders_ever": len(made), "order_days_ever": len(ages), "days_since_last_order": silence,
+        "orders_ever": len(made),
+        "order_days_ever": len(ages),
+        "days_since_last_order": silence,
         "days_since_first_order": days(cutoff, made.occurred_at.min()) if len(made) else None,
         "mean_order_value": sum(amounts) / len(made) if amounts else (None if made.empty else 0.0),
         "refunds_180d": sum(amount < 0 for amount in amounts),
@@ -166,7 +177,8 @@ def tickets(events: pd.DataFrame, cutoff: datetime) -> dict[str, float | None]:
     for _, ticket in opened.iterrows():
         number = json.loads(ticket.properties).get("ticket_id")
         after = [
-            s.occurred_at for _, s in solved.iterrows()
+            s.occurred_at
+            for _, s in solved.iterrows()
             if number and json.loads(s.properties).get("ticket_id") == number and s.occurred_at >= ticket.occurred_at
         ]
         if after:
@@ -176,10 +188,13 @@ def tickets(events: pd.DataFrame, cutoff: datetime) -> dict[str, float | None]:
     topics = within(opened, cutoff, 90).topic.dropna().value_counts()
     severe = [json.loads(p).get("severity") == 3 for p in within(opened, cutoff, 90).properties]
     return {
-        "tickets_ever": len(opened), "tickets_30d": len(within(opened, cutoff, 30)), "tickets_open": len(still),
+        "tickets_ever": len(opened),
+        "tickets_30d": len(within(opened, cutoff, 30)),
+        "tickets_open": len(still),
         "days_oldest_open_ticket": days(cutoff, min(still)) if still else None,
         "mean_hours_to_solve_365d": sum(hours) / len(hours) if hours else None,
-        "severe_tickets_90d": sum(severe), "ticket_topics_90d": len(topics),
+        "severe_tickets_90d": sum(severe),
+        "ticket_topics_90d": len(topics),
         "repeats_of_one_topic_90d": topics.max() if len(topics) else 0,
         "topic_network_60d": (within(opened, cutoff, 60).topic == "network").sum(),
         "days_since_last_ticket": days(cutoff, opened.occurred_at.max()) if len(opened) else None,
@@ -215,7 +230,11 @@ def failures(events: pd.DataFrame, cutoff: datetime) -> dict[str, float | None]:
 def messages(events: pd.DataFrame, cutoff: datetime) -> dict[str, float | None]:
     sent, opened = (within(events[events.name == name], cutoff, 90) for name in ("message_sent", "message_opened"))
     human = sum(not json.loads(p).get("machine") for p in opened.properties)
-    return {"messages_90d": len(sent), "message_opens_90d": human, "open_share_90d": human / len(sent) if len(sent) else None}
+    return {
+        "messages_90d": len(sent),
+        "message_opens_90d": human,
+        "open_share_90d": human / len(sent) if len(sent) else None,
+    }
 
 
 def pages(events: pd.DataFrame, cutoff: datetime) -> dict[str, float | None]:
