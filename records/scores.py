@@ -1,4 +1,4 @@
-"""How likely is each customer to leave, why, and what will they probably ask about: what did the model say, and when?"""
+"""How likely is each customer to leave, why, and what will they ask about: what did the model say, and when?"""
 
 from __future__ import annotations
 
@@ -93,10 +93,9 @@ def find_score(connection: Connection, score_id: str) -> Score | None:
 
 
 def newest_score(connection: Connection, customer_id: str) -> Score | None:
-    """The last thing the model said about one person."""
-    statement = select(scores).where(scores.c.customer_id == customer_id).order_by(scores.c.as_of.desc()).limit(1)
-    row = connection.execute(statement).mappings().first()
-    return Score(**row) if row else None
+    """What the newest run says about one person; None if they were not eligible then."""
+    run = latest_run(connection)
+    return find_scores(connection, run.run_id, customers=[customer_id]).get(customer_id) if run else None
 
 
 def count_by_band(connection: Connection, run_id: str) -> dict[str, int]:
