@@ -61,14 +61,14 @@ def test_one_event_becomes_one_message_becomes_one_event(trained_home: Path, tmp
     # ── becomes an event: Bo taps the button ──────────────────────────────────────────────────────────────
     tapped_at = planned.send_at + timedelta(minutes=20)
     token = make_token(link_secret(home.engine), outreach_id, "click")
-    assert record_click(home.engine, token, "pay", tapped_at) == "https://saral.invalid/pay"
+    assert record_click(home.engine, token, "button", tapped_at) == "https://saral.invalid/pay"
     jobs.import_new(home, tapped_at)
     names = home.log.for_customer(BO["customer_id"]).column("name").to_pylist()
     assert names[-3:] == ["payment_failed", "message_sent", "message_clicked"]
     # ── which tomorrow's signals read ─────────────────────────────────────────────────────────────────────
     tomorrow = build_signals(home.log, [now, now + timedelta(days=1)], customers=[BO["customer_id"]])
-    assert tomorrow.column("sent_30").to_pylist() == [0, 1]
-    assert tomorrow.column("clicked_90").to_pylist() == [0, 1]
+    assert tomorrow.column("messages_30d").to_pylist() == [0, 1]
+    assert tomorrow.column("message_clicks_90d").to_pylist() == [0, 1]
 
 
 def life_of_bo(now: datetime) -> list[dict[str, str]]:
