@@ -47,6 +47,7 @@ returned_by = ["subscription_started"]
 activity = []
 horizon_days = 90
 active_within_days = 180
+bands = { high = 0.3, medium = 0.12 }  # about 8 in 100 leave within 90 days
 
 [sending]
 from_address = "namaste@saral.invalid"
@@ -173,8 +174,8 @@ def _begun_anew(home: Home) -> Home:
     home.engine.dispose()
     for folder in (home.data, home.mlruns, home.outbox):
         shutil.rmtree(folder, ignore_errors=True)
+    home.settings_file.write_text(SETTINGS, encoding="utf-8")  # before the new home reads it
     fresh = create_home(home.path, SIMULATED)
-    fresh.settings_file.write_text(SETTINGS, encoding="utf-8")
     fresh.simulation.mkdir(parents=True, exist_ok=True)
     return fresh
 
