@@ -72,7 +72,7 @@ def test_the_settings_block_is_every_setting_with_its_default(tmp_path: Path) ->
     }
     file = tmp_path / "pehle.toml"
     file.write_text(text, encoding="utf-8")
-    assert load_settings(file, {}) == load_settings(None, {})
+    assert load_settings(file, {}).model_dump() == load_settings(None, {}).model_dump()
 
 
 def test_the_signal_table_is_the_catalog() -> None:

@@ -22,7 +22,9 @@ from serving.commands.shared_options import (
 )
 
 models = typer.Typer(
-    help="Trained models: list, promote, roll back.", invoke_without_command=True, rich_markup_mode=None
+    help="Trained models: list, promote, roll back.\n\nExample: pehle models --json",
+    invoke_without_command=True,
+    rich_markup_mode=None,
 )
 
 
