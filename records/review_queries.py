@@ -139,6 +139,7 @@ def chosen(connection: Connection, outreach_ids: Sequence[str]) -> Chosen:
     for batch in batches(outreach_ids):
         grouped = connection.execute(
             select(
+                outreach.c.state,
                 outreach.c.play,
                 outreach.c.channel,
                 func.count(),
@@ -146,10 +147,13 @@ def chosen(connection: Connection, outreach_ids: Sequence[str]) -> Chosen:
                 func.min(outreach.c.send_at),
                 func.max(outreach.c.send_at),
             )
-            .where(outreach.c.outreach_id.in_(batch), outreach.c.state == State.PLANNED)
-            .group_by(outreach.c.play, outreach.c.channel)
+            # By id alone: a condition on the state makes SQLite walk the whole list for every batch.
+            .where(outreach.c.outreach_id.in_(batch))
+            .group_by(outreach.c.state, outreach.c.play, outreach.c.channel)
         )
-        for play, channel, number, part, first, last in grouped:
+        for state, play, channel, number, part, first, last in grouped:
+            if state != State.PLANNED:
+                continue
             plays[play] += number
             channels[channel] += number
             cost += int(part or 0)

@@ -202,3 +202,48 @@ def test_everything_works_without_script(browser: Browser, served: Served) -> No
     assert re.search(r"Decline [\d,]+ messages to", page.inner_text("h1"))
     page.get_by_role("link", name="Go back").click()
     assert page.locator("tr[data-row]").count() > 0
+
+
+# For every piece of text that is seen: the contrast of its colour with what lies behind it, by WCAG 2.
+CONTRASTS = """() => {
+  const parse = (colour) => {
+    const numbers = colour.match(/[\\d.]+/g).map(Number);
+    const scale = colour.startsWith("color(") ? 255 : 1;
+    return [numbers[0] * scale, numbers[1] * scale, numbers[2] * scale, numbers[3] ?? 1];
+  };
+  const light = (colour) => colour.slice(0, 3).map((part) => part / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+  const ground = (element) => {
+    for (let node = element; node; node = node.parentElement) {
+      const colour = parse(getComputedStyle(node).backgroundColor);
+      if (colour[3] === 1) return colour;
+    }
+    return [255, 255, 255, 1];
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.textContent.trim();
+    if (!text || !element.checkVisibility() || element.closest(".hidden, .skip, option, kbd")) continue;
+    const style = getComputedStyle(element);
+    const ink = element instanceof SVGElement ? style.fill : style.color;
+    const [high, low] = [light(parse(ink)), light(ground(element))].sort((a, b) => b - a);
+    const ratio = (high + 0.05) / (low + 0.05);
+    if (ratio < 4.5) found.push(`${text.slice(0, 40)}: ${ratio.toFixed(2)}`);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_on_every_screen_can_be_read(browser: Browser, served: Served, theme: str) -> None:
+    page = opened(browser, served, [], color_scheme=theme, viewport={"width": 1280, "height": 900})
+    page.get_by_role("link", name="Review the list").click()
+    the_list = page.url.removeprefix(served.address)
+    outreach_id = page.locator("tr[data-row]").first.get_attribute("id")
+    paths = ("/", "/lists", the_list, f"{the_list}?tab=left", f"{the_list}/confirm?do=approve&scope=all")
+    for path in (*paths, f"/outreach/{outreach_id}", "/results", "/outbox", "/signin"):
+        page.goto(served.address + path)
+        assert page.evaluate(CONTRASTS) == [], path

@@ -17,7 +17,7 @@ from starlette.datastructures import FormData, QueryParams
 from records.browsing import counts, find_list
 from records.errors import StateError
 from records.outreach import find_outreach
-from records.paging import Filter, matching_ids, neighbours
+from records.paging import Filter, matching_ids, neighbours, page
 from records.review_queries import chosen, looked_at
 from serving.review import approve, decline, undo
 from serving.web.access import Form, Signed
@@ -112,9 +112,9 @@ def _examples(site: Site, wanted: Filter, unopened: list[tuple[str, int]]) -> di
     with site.home.engine.connect() as connection:
         found = {}
         for play, _ in unopened:
-            ids = matching_ids(connection, Filter(list_id=wanted.list_id, play=play))
-            if ids:
-                found[play] = ids[0]
+            first = page(connection, Filter(list_id=wanted.list_id, play=play), size=1).rows
+            if first:
+                found[play] = first[0].outreach.outreach_id
     return found
 
 

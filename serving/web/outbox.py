@@ -189,7 +189,7 @@ def letter_frame(request: Request, outreach_id: str, reviewer: Signed) -> Respon
         bubble = Bubble(text=escape(text), language=row.language, time=theirs.time(at), ours=False)
         said.append((at, bubble))
     said.sort(key=lambda one: one[0])
-    day = theirs.day(said[-1][0]) if said else ""
+    day = theirs.day(said[0][0]) if said else ""
     return chat_frame(request, row.channel, [bubble for _, bubble in said], theirs, day)
 
 
