@@ -18,7 +18,7 @@ import numpy as np
 
 from features.cutoffs import EPOCH, microseconds
 from records.errors import NotEnoughData
-from training.candidates import Rows
+from training.candidates import Rows, joined
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions, churn_labels, issue_labels
 
 if TYPE_CHECKING:
@@ -67,16 +67,6 @@ class Examples:
 
     def rows(self, cutoffs: Sequence[datetime]) -> Rows:
         return joined([self.by_cutoff[cutoff] for cutoff in cutoffs])
-
-
-def joined(parts: Sequence[Rows]) -> Rows:
-    """Rows of several cutoffs under each other."""
-    return Rows(
-        X=np.vstack([part.X for part in parts]),
-        y=np.concatenate([part.y for part in parts]),
-        recency=np.concatenate([part.recency for part in parts]),
-        customers=np.concatenate([part.customers for part in parts]),
-    )
 
 
 def finished_cutoffs(as_of: datetime, first: datetime, horizon: timedelta, training: TrainingOptions) -> list[datetime]:

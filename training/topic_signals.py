@@ -35,7 +35,7 @@ NEAR_DAYS, FAR_DAYS = 7, 30
 # A trace that fewer customers share than this says nothing; and so many customers' worth of the average is mixed in.
 FEWEST_OWNERS, PRIOR_OWNERS = 30, 40
 # How many horizons back the traces are judged by what followed them.
-LOOK_BACK = 4
+LOOK_BACK = 3
 # One observation's worth of popularity is mixed into transitions so often.
 PRIOR_TRANSITIONS = 8.0
 

@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.candidates import RECENCY, refit
+from training.candidates import RECENCY, joined, refit
 from training.evaluation import WITH_INTERVAL, Estimate, estimate, measure
-from training.examples import Examples, Slices, build_examples, first_event, joined
-from training.issues import IssueModel, IssueResult, fit_contact, fit_topic
+from training.examples import Examples, Slices, build_examples, first_event
+from training.issues import CONTACT_CUTOFFS, IssueModel, IssueResult, fit_contact, fit_topic
 from training.judging import Judged, fit_and_judge, gate
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
 from training.model import Model, canonical
@@ -87,10 +87,11 @@ def fit_issues(
     result = IssueResult(model=IssueModel(options=issues, topics=topics, topic=scorer), metrics=metrics, notes=notes)
     newest = max(examples.contacts, default=None)
     earlier = [cutoff for cutoff in examples.contacts if newest and cutoff + issues.horizon <= newest]
+    earlier = sorted(earlier)[-CONTACT_CUTOFFS:]
     if not topics or newest is None or not earlier:
         return result
     fit, judged = joined([examples.contacts[cutoff] for cutoff in earlier]), examples.contacts[newest]
-    contact, rate, figures = fit_contact(fit, judged, training)
+    contact, rate, figures = fit_contact(fit, judged)
     result.model = replace(result.model, contact=contact, contact_rate=rate)
     result.metrics |= figures
     return result
