@@ -17,7 +17,7 @@ TOPIC_WORDS = {
     "router_setup": ("router set-up", "राउटर सेट-अप"),
     "delivery": ("delivery", "डिलीवरी"),
     "payment": ("payment", "पेमेंट"),
-    "plan_price": ("plan price", "प्लान के दाम"),
+    "plan_price": ("plan price", "प्लान दाम"),
     "app_login": ("app login", "ऐप लॉगिन"),
     "returns": ("returns", "वापसी"),
 }
@@ -170,7 +170,8 @@ def saying(name: str) -> Saying | None:
         return since(thing)
     if what == "share_90d":
         readable = _readable(found["word"])
-        return plain(f"{{p}}% of activity in 90 days by {readable}", f"90 दिन में {{p}}% गतिविधि {readable} से")
+        share = plain(f"{{p}}% of activity in 90 days by {readable}", f"90 दिन में {{p}}% गतिविधि {readable} से")
+        return lambda value, row: share(value, row) if value else None
     return ever(thing) if what == "ever" else in_window(thing, int(what[:-1]))
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from features.cutoffs import LOG_PARTS
-from features.phrases import an, beyond_longest, overdue, plain, silent_for
+from features.phrases import an, beside, beyond_longest, overdue, silent_beside_longest, silent_for, since
 from features.signal import Columns, Signal, days_between, ratio
 from features.things import Thing
 
@@ -25,7 +25,7 @@ def own_clock(
         Signal,
         family=family,
         needs=needs,
-        group=f"{prefix}_rhythm",
+        group=f"{prefix}_recency",
         no_data=f"null: fewer than two days with {an(thing.one)}",
     )
     facts = _Clock(clock, measure)
@@ -62,21 +62,20 @@ class _Clock:
 
 
 def _gaps(signal: Callable[..., Signal], facts: _Clock, thing: Thing, plural: str) -> list[Signal]:
-    one, many, hi = thing.one, thing.many, thing.hi_one
+    one, many, recency = thing.one, thing.many, f"days_since_last_{thing.one}"
     return [
         signal(
             name=f"median_days_between_{plural}",
             question=f"How many days usually lie between two days with {an(one)}?",
             unit="days",
             value=lambda t: facts.gap(t, "gap_median"),
-            say=plain(f"Usually {an(one)} every {{n}} days", f"आम तौर पर हर {{n}} दिन में {hi}"),
+            say=beside(since(thing, f"median_days_between_{plural}"), recency),
         ),
         signal(
             name=f"mean_days_between_{plural}",
             question=f"How many days on average lie between two days with {an(one)}?",
             unit="days",
             value=facts.mean,
-            say=plain(f"On average {an(one)} every {{n}} days", f"औसतन हर {{n}} दिन में {hi}"),
         ),
         signal(
             name=f"sd_days_between_{plural}",
@@ -101,7 +100,7 @@ def _gaps(signal: Callable[..., Signal], facts: _Clock, thing: Thing, plural: st
             question=f"What was the longest gap between {many}?",
             unit="days",
             value=lambda t: facts.gap(t, "gap_longest"),
-            say=plain(f"Longest gap between {many}: {{n}} days", f"{hi} में सबसे लंबा अंतर {{n}} दिन"),
+            say=beside(silent_beside_longest(thing, f"longest_days_between_{plural}"), recency),
         ),
     ]
 

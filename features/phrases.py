@@ -148,15 +148,34 @@ def beyond_longest(thing: Thing, longest: str) -> Saying:
 
     def say(value: float, row: Row) -> tuple[str, str] | None:
         most = row.get(longest)
+        return None if most is None else silent_beside_longest(thing, longest)(value * most, row)
+
+    return say
+
+
+def silent_beside_longest(thing: Thing, longest: str) -> Saying:
+    """Says the silence, which is the value, beside the longest gap, which is a signal of the row."""
+
+    def say(value: float, row: Row) -> tuple[str, str] | None:
+        most, days = row.get(longest), elapsed(value)
         if most is None:
             return None
-        days = elapsed(value * most)
         if days in ("0", "1"):
-            return since(thing)(value * most, row)
+            return since(thing)(value, row)
         return (
             f"No {thing.one} for {days} days; longest gap {whole(most)}",
             f"{days} दिन से कोई {thing.hi_one} नहीं; सबसे लंबा अंतर {whole(most)}",
         )
+
+    return say
+
+
+def beside(said: Saying, name: str) -> Saying:
+    """Says what another signal of the row would say: that sentence has this value in it."""
+
+    def say(value: float, row: Row) -> tuple[str, str] | None:
+        other = row.get(name)
+        return None if other is None else said(other, row)
 
     return say
 
@@ -168,6 +187,8 @@ def count_compared(thing: Thing, days: int, now: str) -> Saying:
         count = row.get(now)
         if count is None:
             return None
+        if round(count) == round(count - value) == 0:
+            return in_window(thing, 2 * days)(0.0, row)
         return (
             f"{counted(count, thing)[0]} in {days} days, {whole(count - value)} in {days} before",
             f"{days} दिन में {counted(count, thing)[1]}, उससे पहले {whole(count - value)}",
@@ -183,6 +204,8 @@ def days_compared(days: int, now: str) -> Saying:
         count = row.get(now)
         if count is None:
             return None
+        if round(count) == round(count - value) == 0:
+            return active_days(2 * days)(0.0, row)
         return (
             f"Active {days_in_words(count)} of {days}, {whole(count - value)} of the {days} before",
             f"पिछले {days} में से {whole(count)} दिन आए, उससे पहले {whole(count - value)} दिन",

@@ -73,7 +73,7 @@ def signals() -> tuple[Signal, ...]:
         ),
         _trouble(
             name="days_since_troubled_product",
-            question="How long ago did they buy a product whose buyers need help half as often again as others?",
+            question="How long ago did they buy a product whose buyers need help a quarter more often than others?",
             unit="days",
             no_data="null: never",
             value=days_since("trouble_bought_us"),
@@ -81,7 +81,7 @@ def signals() -> tuple[Signal, ...]:
         ),
         _trouble(
             name="days_since_troubled_delivery",
-            question="How long ago came a product whose buyers need help half as often again as others?",
+            question="How long ago came a product whose buyers need help a quarter more often than others?",
             unit="days",
             needs=("order_delivered",),
             no_data="null: never",

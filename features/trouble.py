@@ -20,7 +20,7 @@ BUYERS_DAYS = 180
 PRIOR_BUYERS = 10
 """A product's rate is drawn towards the rate of all products as if so many average buyers more had bought it."""
 
-MANY_ISSUES = 1.5
+MANY_ISSUES = 1.25
 """A product has many issues if its rate is so many times that of all products."""
 
 COUNTS = ("product_kinds", "product_top", "product_orders", "product_logs")
