@@ -47,7 +47,7 @@ returned_by = ["subscription_started"]
 activity = []
 horizon_days = 90
 active_within_days = 180
-bands = { high = 0.3, medium = 0.12 }  # about 8 in 100 leave within 90 days
+bands = { high = 0.2, medium = 0.08 }  # about 8 in 100 leave within 90 days
 
 [sending]
 from_address = "namaste@saral.invalid"
