@@ -33,24 +33,32 @@ def rendered_row(row: Outreach, settings: Settings, secret: bytes) -> Rendered:
     return render(row.message, row.channel, row.language, row.variables, slots_of(row, settings, secret))
 
 
+def brand_name(settings: Settings, language: str) -> str:
+    """The company's name as it is written in this language."""
+    company = settings.company
+    return company.name_hi if language == "hi" and company.name_hi else company.name
+
+
+def mail_bytes(rendered: Rendered, to: str, settings: Settings, outreach_id: str, date: datetime) -> bytes:
+    """The e-mail as it leaves. Raises WordsError if it would not arrive as meant."""
+    return to_mime(
+        rendered,
+        from_name=brand_name(settings, rendered.language),
+        from_address=settings.sending.from_address,
+        to_name=None,  # a name in the header adds nothing for the reader and much for an attacker
+        to_address=to,
+        reply_to=settings.company.support_email,
+        outreach_id=outreach_id,
+        date=date,
+    )
+
+
 def compose(row: Outreach, settings: Settings, secret: bytes, now: datetime) -> Message:
     """The finished message. Raises WordsError if a value may not be printed."""
     rendered = rendered_row(row, settings, secret)
-    company = settings.company
-    brand = company.name_hi if row.language == "hi" and company.name_hi else company.name
+    brand = brand_name(settings, row.language)
     email = row.channel == "email"
-    raw = b""
-    if email:
-        raw = to_mime(
-            rendered,
-            from_name=brand,
-            from_address=settings.sending.from_address,
-            to_name=None,  # a name in the header adds nothing for the reader and much for an attacker
-            to_address=row.address,
-            reply_to=company.support_email,
-            outreach_id=row.outreach_id,
-            date=now,
-        )
+    raw = mail_bytes(rendered, row.address, settings, row.outreach_id, now) if email else b""
     return Message(
         outreach_id=row.outreach_id,
         channel=row.channel,

@@ -71,11 +71,14 @@ def look_again(
         con.register("live_events", events_table([row.event for row in live]))
         # An event may be in both places for a moment; it must count once.
         known = f"select event_id from {log.relation_sql()} where event_id in (select event_id from live_events)"  # noqa: S608
-        con.execute(
-            f"create temp view happened as select * from {log.relation_sql(until=moment)} "  # noqa: S608
-            f"union all by name select * from live_events where event_id not in ({known})"
-        )
         people_sql(con, "held", {row.customer_id for row in rows})
+        # One scan of the log for these few people; every question below is then asked of a small table.
+        con.execute(
+            f"create temp table happened as select * from {log.relation_sql(until=moment)} "  # noqa: S608
+            "where customer_id in (select customer_id from held) union all by name "
+            "select * from live_events where customer_id in (select customer_id from held) "
+            f"and event_id not in ({known})"
+        )
         standing = load_standing(
             con, "happened", "held", as_of=moment, churn=settings.churn, escalated=playbook.nothing.escalated
         )

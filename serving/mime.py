@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -66,7 +67,6 @@ def to_mime(
         "From": Address(display_name=_header("from_name", from_name), addr_spec=sender),
         "To": Address(display_name=shown_name, addr_spec=recipient),
         "Reply-To": Address(addr_spec=checked_address("reply_to", reply_to)),
-        "Subject": _header("subject", rendered.subject),
         "Date": format_datetime(date.astimezone(UTC)),
     }
     mail = EmailMessage(policy=policy.SMTP)
@@ -78,7 +78,7 @@ def to_mime(
     # Random otherwise; base64 and quoted-printable lines never begin with two hyphens and an underscore.
     mail.set_boundary("=_" + hashlib.sha256(f"{outreach_id}:{rendered.message_version}".encode()).hexdigest()[:40])
     own = {"Message-ID": f"<{outreach_id}@{sender.rpartition('@')[2]}>", **rendered.headers}
-    content = _as_they_are(own) + mail.as_bytes()
+    content = _as_they_are(own) + _subject_line(_header("subject", rendered.subject)) + mail.as_bytes()
     _check_bytes(content, rendered, sender, recipient)
     return content
 
@@ -106,6 +106,15 @@ def _as_they_are(headers: Mapping[str, str]) -> bytes:
         if not line.isascii() or len(line) > LONGEST_LINE:
             raise _refused(line.partition(":")[0], line)
     return "".join(f"{line}\r\n" for line in lines).encode("ascii")
+
+
+def _subject_line(subject: str) -> bytes:
+    """The subject as encoded words of our own making.
+
+    EmailMessage loses a space where it folds between a Latin and a Devanagari word; the older Header class does not.
+    """
+    shown = subject if subject.isascii() else Header(subject, "utf-8", maxlinelen=75, header_name="Subject").encode()
+    return f"Subject: {shown}\n".replace("\n", "\r\n").encode("ascii")
 
 
 def _check_bytes(content: bytes, rendered: Rendered, sender: str, recipient: str) -> None:

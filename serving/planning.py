@@ -33,6 +33,7 @@ from records.scores import Run
 from serving.binding import address_hash
 from serving.candidates import Gathered, gather
 from serving.checks import checks_of
+from serving.composing import mail_bytes
 from serving.decisions import HOLDOUT, Chosen, LeftOut, Words, consider, decide
 from serving.explaining import why_not
 from serving.left_out import REASONS, mend_largest
@@ -74,7 +75,7 @@ def plan(
     remove_unfinished(engine)
     expire(engine, now)  # who waits in vain on an old list may be on this one
     gathered = gather(engine, log, settings, playbook, as_of=as_of, now=now)
-    words = words_of(settings)
+    words = words_of(settings, now)
     chosen, left_out = decide(gathered.candidates, gathered.people, gathered.arms, gathered.options, words)
     _keep_arms(engine, chosen, now)
     the_list = OutreachList(
@@ -115,7 +116,7 @@ def refuse_stale(log: EventLog, settings: Settings, now: datetime) -> None:
         )
 
 
-def words_of(settings: Settings) -> Words:
+def words_of(settings: Settings, now: datetime) -> Words:
     """A function that fills the words of one message and tells what it costs; raises WordsError if it cannot."""
     company = settings.company
     about_us = company_facts(
@@ -137,6 +138,8 @@ def words_of(settings: Settings) -> Words:
         }
         variables = fill(play.message, language, facts)
         rendered = render(play.message, channel, language, variables, preview_slots(company.website))
+        if channel == "email":  # what cannot become an e-mail must not be planned as one
+            mail_bytes(rendered, customer.email or "", settings, "O-0", now)
         message_cost = play.cost(channel) - play.offer_minor
         return variables, message_cost * rendered.parts + play.offer_minor
 
@@ -195,7 +198,7 @@ def explain(
     """Each play for one person: play, title, fits, chosen, reason (a code, "" if nothing speaks against it), why."""
     gathered = gather(engine, log, settings, playbook, as_of=as_of, now=now, only=[customer_id])
     fits = {play.name: fit for play, fit in gathered.candidates.get(customer_id, [])}
-    words = words_of(settings)
+    words = words_of(settings, now)
     answers = []
     taken = False
     with log.connection() as con, engine.connect() as connection:

@@ -59,6 +59,7 @@ class SendReport:
     unknown: int = 0
     later: int = 0  # put back: the provider or the hour said "later"
     skipped: Counter[str] = field(default_factory=Counter)  # reason → rows that ended without being sent
+    tried: int = 0  # handed to a channel in this pass, whatever it said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,10 +122,8 @@ def send_due(
         left = min(limit, _rate_left(engine, settings, now))
         if left and _due(engine, now, 1):
             refuse_stale(log, settings, now)
-        while left > 0 and (ids := _due(engine, now, min(left, HELD_AT_ONCE))):
-            held = _claim(sender, ids)
-            left -= len(ids)
-            if held:
+        while left > report.tried and (ids := _due(engine, now, min(left - report.tried, HELD_AT_ONCE))):
+            if held := _claim(sender, ids):
                 _send_held(sender, held, report)
     return report
 
@@ -228,6 +227,7 @@ def _fence(sender: Sender, row: Outreach, customer: Customer | None, look: Look,
 
 
 def _deliver(sender: Sender, row: Outreach, message: Message, report: SendReport) -> None:
+    report.tried += 1
     try:
         receipt = sender.channels[row.channel].deliver(message)
     except ChannelError as error:

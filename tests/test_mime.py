@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from records.errors import WordsError
+from serving.message_files import message_names
 from serving.mime import EXPECTED, to_mime
 from serving.rendering import Rendered, preview_slots, render
 from serving.variables import fill, sample_facts
@@ -105,6 +106,28 @@ def test_the_bytes_say_what_was_rendered(language: str) -> None:
     assert page is not None
     assert text.get_content().replace("\r\n", "\n") == seen.text
     assert page.get_content().replace("\r\n", "\n").rstrip("\n") == (seen.html or "").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "अगले ऑर्डर पर ₹100 कम, हमारी ओर से",  # EmailMessage folds here and loses the blank before कम
+        "आपके लिए ₹100 का कूपन, 24 दिसंबर तक",
+        "Your ₹100 coupon for a next order that is a little longer than one line of a header may be, सरल की ओर से",
+        "word " * 40 + "end",
+        "क" * 200,
+    ],
+)
+def test_a_subject_arrives_to_the_letter(subject: str) -> None:
+    assert read(mime(replace(rendered(), subject=subject)))["Subject"] == subject
+
+
+@pytest.mark.parametrize("language", ["en", "hi"])
+@pytest.mark.parametrize("message", message_names())
+def test_every_message_becomes_an_e_mail(message: str, language: str) -> None:
+    values = fill(message, language, sample_facts(message))
+    seen = render(message, "email", language, values, preview_slots("https://saral.invalid"))
+    assert read(mime(seen))["Subject"] == seen.subject
 
 
 def test_the_same_arguments_give_the_same_bytes_and_no_bare_line_break() -> None:

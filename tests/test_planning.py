@@ -158,6 +158,16 @@ def test_a_person_of_whom_only_events_are_known_is_reported(small: SmallCompany)
     assert left_out(small)["C-99 1"] == ("router_setup", "unknown_person")
 
 
+def test_what_cannot_become_an_e_mail_is_not_planned_as_one(small: SmallCompany) -> None:
+    """The address was never checked where it came from; better now than at the send."""
+    asha = replace(small_company.people()[0], email="asha@example.invalid, evil@example.invalid", phone=None)
+    save_customers(small.engine, [asha], MORNING)
+
+    small.plan()
+
+    assert left_out(small)["asha"] == ("router_setup", "no_words")
+
+
 # ── the edges of the triggers ─────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("name", "hours", "properties", "columns", "play"),
@@ -318,7 +328,7 @@ def test_what_the_budget_does_not_reach_is_left_out_the_least_urgent_first(small
 def test_the_budget_is_drawn_before_anybody_looks_at_the_arms(small: SmallCompany) -> None:
     """Else the comparison group would hold people whom the budget would have left out."""
     gathered = gather(small.engine, small.log, small.settings, load_playbook(), as_of=AS_OF, now=MORNING)
-    words = words_of(small.settings)
+    words = words_of(small.settings, MORNING)
     kept = []
     for arm in ("treated", "holdout"):
         arms = {(person, play.name): arm for person in gathered.candidates for play in load_playbook().plays}
@@ -500,7 +510,7 @@ def test_two_plannings_from_the_same_facts_agree(tmp_path: Path) -> None:
 def test_value_for_money_decides_among_equals(small: SmallCompany) -> None:
     """Of two people for the same play the cheaper channel is served first."""
     gathered = gather(small.engine, small.log, small.settings, load_playbook(), as_of=AS_OF, now=MORNING)
-    chosen, _ = decide(gathered.candidates, gathered.people, {}, gathered.options, words_of(small.settings))
+    chosen, _ = decide(gathered.candidates, gathered.people, {}, gathered.options, words_of(small.settings, MORNING))
     one = next(item for item in chosen if item.play.name == "router_setup")
     dear: Chosen = replace(one, cost_minor=40, customer=replace(one.customer, customer_id="A"))
 
