@@ -12,23 +12,21 @@ temporary refusal, a connection that broke before the message was handed over) p
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, func, select
 
 from records.database import get_state
-from records.errors import ChannelError, PehleError, SettingError, StateError
+from records.errors import PehleError, SettingError, StateError
 from records.events import EventLog
-from records.inbox import post_event
 from records.outreach import Outreach, State, move
 from records.people import Customer, find_customers
-from records.tables import outreach, outreach_history, provider_messages
+from records.tables import outreach
 from serving.binding import why_words_differ
-from serving.channels import Channel, Message, Receipt
+from serving.channels import Channel
 from serving.composing import compose
+from serving.delivery import Sender, SendReport, Step, deliver, end, unwatched
 from serving.last_check import Look, look_again, may_go
 from serving.left_out import NOT_SENT
 from serving.planning import refuse_stale
@@ -41,43 +39,6 @@ from serving.tokens import link_secret
 
 HELD_AT_ONCE = 100  # rows claimed together: one look at the events serves them all
 ON_THE_WAY = (State.APPROVED, State.QUEUED)
-TRIES = 5
-WAIT = timedelta(minutes=5)  # after the first refusal "for now"; doubles with each
-Step = Callable[[str, str], None]
-
-
-def unwatched(_step: str, _outreach_id: str) -> None:
-    """Nobody watches the steps; the tests of sudden death do."""
-
-
-@dataclass
-class SendReport:
-    """What one pass did."""
-
-    sent: int = 0
-    refused: int = 0
-    unknown: int = 0
-    later: int = 0  # put back: the provider or the hour said "later"
-    skipped: Counter[str] = field(default_factory=Counter)  # reason → rows that ended without being sent
-    tried: int = 0  # handed to a channel in this pass, whatever it said
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sender:
-    """Everything one pass needs."""
-
-    engine: Engine
-    log: EventLog
-    settings: Settings
-    playbook: Playbook
-    channels: Mapping[str, Channel]
-    now: datetime
-    owner: str
-    step: Step
-
-    @property
-    def actor(self) -> str:
-        return f"job:send {self.owner}"
 
 
 def send_due(
@@ -183,11 +144,11 @@ def _send_held(sender: Sender, held: Sequence[Outreach], report: SendReport) -> 
             # Altered rows are not composed at all; the last check then says why they end.
             message = None if why_words_differ(row) else compose(row, sender.settings, secret, sender.now)
         except PehleError as error:
-            _end(sender, row, State.CANCELLED, f"the message cannot be built: {error.message}")
+            end(sender, row, State.CANCELLED, f"the message cannot be built: {error.message}")
             report.skipped["no_words"] += 1
             continue
         if _fence(sender, row, customer, look, report) and message is not None:
-            _deliver(sender, row, message, report)
+            deliver(sender, row, message, report)
 
 
 def _fence(sender: Sender, row: Outreach, customer: Customer | None, look: Look, report: SendReport) -> bool:
@@ -224,97 +185,3 @@ def _fence(sender: Sender, row: Outreach, customer: Customer | None, look: Look,
     report.later += to == State.QUEUED
     sender.step("fenced" if to == State.FENCED else "let go", row.outreach_id)
     return to == State.FENCED
-
-
-def _deliver(sender: Sender, row: Outreach, message: Message, report: SendReport) -> None:
-    report.tried += 1
-    try:
-        receipt = sender.channels[row.channel].deliver(message)
-    except ChannelError as error:
-        _record_error(sender, row, error, report)
-        return
-    except Exception as error:  # noqa: BLE001 - whatever a channel does wrong, the row must end where a person sees it
-        _end(sender, row, State.UNKNOWN, f"the channel failed: {type(error).__name__}", State.FENCED)
-        report.unknown += 1
-        return
-    sender.step("delivered", row.outreach_id)
-    _record_sent(sender, row, receipt)
-    report.sent += 1
-    sender.step("recorded", row.outreach_id)
-
-
-def _record_sent(sender: Sender, row: Outreach, receipt: Receipt) -> None:
-    with sender.engine.begin() as connection:
-        move(
-            connection,
-            row.outreach_id,
-            # We hold the receipt: should somebody have taken us for dead meanwhile, the truth still wins.
-            expected=[State.FENCED, State.UNKNOWN],
-            to=State.SENT,
-            now=sender.now,
-            actor=sender.actor,
-            owner=sender.owner,
-            values={"sent_at": sender.now},
-        )
-        connection.execute(
-            provider_messages.insert().values(
-                provider=receipt.provider, provider_id=receipt.provider_id, outreach_id=row.outreach_id
-            )
-        )
-        post_event(
-            connection,
-            {
-                "event_id": f"message_sent:{row.outreach_id}",
-                "customer_id": row.customer_id,
-                "occurred_at": sender.now,
-                "name": "message_sent",
-                "channel": row.channel,
-                "properties": {"outreach_id": row.outreach_id, "play": row.play},
-            },
-            sender.now,
-        )
-
-
-def _record_error(sender: Sender, row: Outreach, error: ChannelError, report: SendReport) -> None:
-    if error.sent != "no":
-        _end(sender, row, State.UNKNOWN, error.message, State.FENCED)
-        report.unknown += 1
-        return
-    tries = _tries(sender.engine, row.outreach_id)
-    if error.permanent or tries >= TRIES:
-        _end(sender, row, State.REFUSED, error.message, State.FENCED)
-        report.refused += 1
-        return
-    values = {"owner": None, "send_at": sender.now + WAIT * 2 ** (tries - 1), "fenced_at": None}
-    _end(sender, row, State.QUEUED, error.message, State.FENCED, values)
-    report.later += 1
-
-
-def _tries(engine: Engine, outreach_id: str) -> int:
-    with engine.connect() as connection:
-        fences = select(func.count()).where(
-            outreach_history.c.outreach_id == outreach_id, outreach_history.c.to_state == State.FENCED
-        )
-        return int(connection.execute(fences).scalar_one())
-
-
-def _end(
-    sender: Sender,
-    row: Outreach,
-    to: State,
-    reason: str,
-    expected: State = State.CLAIMED,
-    values: Mapping[str, object] | None = None,
-) -> None:
-    with sender.engine.begin() as connection:
-        move(
-            connection,
-            row.outreach_id,
-            expected=[expected],
-            to=to,
-            now=sender.now,
-            actor=sender.actor,
-            owner=sender.owner,
-            reason=reason,
-            values=values,
-        )
