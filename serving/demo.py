@@ -172,8 +172,9 @@ def _hours(now: datetime, to: datetime) -> Iterator[datetime]:
 def _begun_anew(home: Home) -> Home:
     """An empty simulated home: whatever an unfinished demo left is dropped, since all of it can be made again."""
     home.engine.dispose()
-    for folder in (home.data, home.mlruns, home.outbox):
+    for folder in (home.data, home.mlruns / "artifacts", home.outbox):
         shutil.rmtree(folder, ignore_errors=True)
+    (home.mlruns / "mlflow.db").unlink(missing_ok=True)
     home.settings_file.write_text(SETTINGS, encoding="utf-8")  # before the new home reads it
     fresh = create_home(home.path, SIMULATED)
     fresh.simulation.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,12 @@ from serving.commands.shared_options import HomeOption, home_path, moment, stage
 
 
 def demo(
-    customers: Annotated[int, typer.Option(metavar="N", min=50, help="How many customers Saral has.")] = 5000,
+    customers: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=300, help="How many customers Saral has; fewer than 300 are too few to learn from."
+        ),
+    ] = 5000,
     until: Annotated[
         str | None, typer.Option(metavar="DATE", help="The simulation's present day; default: today.")
     ] = None,
