@@ -280,8 +280,8 @@ def summarize(found: Sequence[PlayResult], playbook: Playbook) -> Summary:
     from serving.result_words import summary_sentence
 
     verdicts = dict(Counter(str(result.verdict) for result in found if result.verdict != "tracked"))
-    saving: list[tuple[float, float, int]] = [
-        (result.diff, (result.high - result.low) / 2, result.n_treated)
+    saving: list[tuple[float, float, float, int]] = [
+        (result.diff, result.diff - result.low, result.high - result.diff, result.n_treated)
         for result in found
         if playbook.play(result.play).outcome.kind == "still_active"
         and result.verdict == "helped"
@@ -292,7 +292,10 @@ def summarize(found: Sequence[PlayResult], playbook: Playbook) -> Summary:
     ]
     stayed: dict[str, Any] = {"stayed": None, "stayed_low": None, "stayed_high": None}
     if saving:
-        total = sum(diff * people for diff, _, people in saving)
-        half = sum((width * people) ** 2 for _, width, people in saving) ** 0.5
-        stayed = {"stayed": round(total), "stayed_low": round(total - half), "stayed_high": round(total + half)}
+        # Each side of the interval by itself: Newcombe's intervals are not symmetric, and a play that helped must not
+        # be summed up as one that may have harmed.
+        total = sum(diff * people for diff, _, _, people in saving)
+        below = sum((down * people) ** 2 for _, down, _, people in saving) ** 0.5
+        above = sum((up * people) ** 2 for _, _, up, people in saving) ** 0.5
+        stayed = {"stayed": round(total), "stayed_low": round(total - below), "stayed_high": round(total + above)}
     return Summary(sentence=summary_sentence(verdicts, **stayed), verdicts=verdicts, **stayed)
