@@ -15,6 +15,7 @@ import pytest
 from features.build import build_signals
 from records.errors import NotEnoughData
 from records.events import EventLog
+from training.backtest import backtest
 from training.candidates import RECENCY
 from training.examples import build_examples
 from training.judging import Judged, against_champion, fit_and_judge, gate
@@ -230,3 +231,18 @@ def test_settings_name_everything_that_made_the_model(log: EventLog, model: Mode
     examples = build_examples(log, AS_OF, CHURN, IssueOptions(), QUICK)
     assert dict(model.settings) == settings_of(log, AS_OF, CHURN, IssueOptions(), QUICK, examples)
     assert {"data_sha256", "signals_sha256", "versions", "slices", "churn", "issues", "training"} <= set(model.settings)
+
+
+# ── walking through time ─────────────────────────────────────────────────────────────────────────────────────
+def test_a_backtest_judges_each_step_by_the_horizon_after_it(log: EventLog) -> None:
+    first = AS_OF - timedelta(days=60)
+    lines: list[str] = []
+    steps = backtest(log, first, first + timedelta(days=30), CHURN, IssueOptions(), QUICK, lines.append)
+    assert [step.cutoff for step in steps] == [first, first + timedelta(days=30)]
+    assert len(lines) == 2
+    for step in steps:
+        assert list(step.metrics) == ["recency", "logistic", "lightgbm", "average"]
+        assert step.gain.low > 0
+        assert step.to_json()["winner"] == step.winner
+    with pytest.raises(NotEnoughData, match=r"ends .* before it begins"):
+        backtest(log, AS_OF, first, CHURN, IssueOptions(), QUICK)
