@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from records.events import EventLog
 
 Progress = Callable[[str], None]
+# What a row shows of each candidate.
+SHOWN = ("log_loss", "auroc", "lift_10")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +37,18 @@ class Step:
     metrics: Mapping[str, Mapping[str, float]]  # by candidate
     gain: Estimate  # log loss of recency alone less that of the best model
 
-    def to_json(self) -> dict[str, Any]:
-        """The value `pehle backtest --json` prints for this step."""
-        return {
+    def row(self) -> dict[str, Any]:
+        """One line of the table, and of `pehle backtest --json`: plain values, NaN as null."""
+        found: dict[str, Any] = {
             "cutoff": self.cutoff.isoformat(),
             "customers": self.customers,
             "left_share": self.left_share,
             "winner": self.winner,
-            "metrics": {
-                name: {key: value if value == value else None for key, value in one.items()}
-                for name, one in self.metrics.items()
-            },
-            "gain": [self.gain.low, self.gain.value, self.gain.high],
         }
+        for name, figures in self.metrics.items():
+            for key in SHOWN:
+                found[f"{name}_{key}"] = figures[key] if figures[key] == figures[key] else None
+        return found | {"gain_low": self.gain.low, "gain": self.gain.value, "gain_high": self.gain.high}
 
 
 def backtest(
@@ -58,8 +59,8 @@ def backtest(
     issues: IssueOptions,
     training: TrainingOptions,
     progress: Progress | None = None,
-) -> list[Step]:
-    """One step per stride from `first` to `last`: fitted on what was finished by then, judged on the horizon after.
+) -> list[dict[str, Any]]:
+    """One row per stride from `first` to `last`: fitted on what was finished by then, judged on the horizon after.
 
     Raises
     ------
@@ -70,15 +71,15 @@ def backtest(
         msg = f"the walk ends ({last:%Y-%m-%d}) before it begins ({first:%Y-%m-%d})."
         raise NotEnoughData(msg, remedy="Give --from a time before --to.", found=last, needed=first)
     say = progress or (lambda line: None)
-    steps = []
+    rows = []
     cutoff = first
     while cutoff <= last:
         step = one_step(log, cutoff, churn, issues, training)
         losses = ", ".join(f"{name} {found['log_loss']:.4f}" for name, found in step.metrics.items())
         say(f"{cutoff:%Y-%m-%d}: {step.customers:,} customers; log loss {losses}")
-        steps.append(step)
+        rows.append(step.row())
         cutoff += timedelta(days=training.stride_days)
-    return steps
+    return rows
 
 
 def one_step(
