@@ -16,7 +16,8 @@ from serving.tokens import make_token
 def slots_of(row: Outreach, settings: Settings, secret: bytes) -> Slots:
     """The addresses that differ from send to send. Each carries a signed token, and nothing about the person.
 
-    `/u/TOKEN` stops, `/m/TOKEN` is the settings page, `/c/TOKEN/LINK` counts a click and leads on to the website.
+    `/u/TOKEN` stops, `/m/TOKEN` is the settings page, `/c/TOKEN/LINK` counts a click and leads on to the website;
+    `/o/TOKEN` is the point in an e-mail that says it was shown.
     """
     base = settings.sending.base_url.rstrip("/")
     click = make_token(secret, row.outreach_id, "click")
@@ -25,6 +26,7 @@ def slots_of(row: Outreach, settings: Settings, secret: bytes) -> Slots:
         settings_url=f"{base}/m/{make_token(secret, row.outreach_id, 'settings')}",
         base_url=base,
         links={name: f"{base}/c/{click}/{name}" for name in message_files(row.message).meta.links},
+        open_url=f"{base}/o/{make_token(secret, row.outreach_id, 'open')}",
     )
 
 

@@ -1,7 +1,7 @@
 """What exactly will this person read?
 
 `render` is pure: the same message version, renderer version, language, channel and variables give the same bytes.
-Only the slots differ between a preview and a send: the stop, settings and click addresses here, and the date in
+Only the slots differ between a preview and a send: the stop, settings, click and open addresses here, and the date in
 `serving.mime`. Values are data: checked strings, escaped in HTML, never template source.
 """
 
@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from markupsafe import escape
 
 from records.errors import WordsError
 from serving.message_files import ROOT, MessageFiles, message_files
@@ -40,6 +42,7 @@ class Slots:
     links: Mapping[str, str] = field(
         default_factory=dict
     )  # tracked address per link of meta.toml; else the page itself
+    open_url: str = ""  # an e-mail asks for it when it is shown; empty in previews, which nobody received
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +160,8 @@ def _addresses(files: MessageFiles, website: str, slots: Slots) -> dict[str, str
     found = {"unsubscribe_url": slots.unsubscribe_url, "settings_url": slots.settings_url}
     for name, path in files.meta.links.items():
         found[f"{name}_url"] = slots.links.get(name) or website.rstrip("/") + path
+    if slots.open_url:
+        found["open_url"] = slots.open_url
     return {name: check_url(name, url, allowed) for name, url in found.items()}
 
 
@@ -192,12 +197,20 @@ def _email(files: MessageFiles, language: str, values: dict[str, str]) -> Render
         subject=subject,
         preheader=extra["preheader"],
         text=_tidy(filled(files.email_text(language), values, f"{folder}/email.{language}.txt")),
-        html=filled(html, values, f"{folder}/email.{language}.mjml", html=True),
+        html=_seen(filled(html, values, f"{folder}/email.{language}.mjml", html=True), values.get("open_url", "")),
         headers={
             "List-Unsubscribe": f"<{values['unsubscribe_url']}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
     )
+
+
+def _seen(html: str, open_url: str) -> str:
+    """The e-mail with the picture of one point that says it was shown."""
+    if not open_url:
+        return html
+    point = f'<img src="{escape(open_url)}" width="1" height="1" alt="" style="display:block;border:0">'
+    return html.replace("</body>", f"{point}</body>", 1)
 
 
 def _whatsapp(files: MessageFiles, language: str, values: dict[str, str], addresses: dict[str, str]) -> Rendered:

@@ -329,3 +329,25 @@ def test_a_thousand_e_mails_a_second() -> None:
     for _ in range(300):
         render("bill_explained", "email", "hi", given, SEND)
     assert 300 / (time.process_time() - begun) > 1000
+
+
+def test_only_a_sent_mail_says_that_it_was_opened() -> None:
+    """A preview must not count as an open; apart from the point, both are the same bytes."""
+    variables = fill("router_setup", "en", sample_facts("router_setup"))
+    preview = preview_slots("https://saral.invalid")
+    shown = render("router_setup", "email", "en", variables, preview).html
+    sent = render(
+        "router_setup", "email", "en", variables, replace(preview, open_url="https://saral.invalid/o/a&b")
+    ).html
+    assert shown is not None
+    assert sent is not None
+    point = '<img src="https://saral.invalid/o/a&amp;b" width="1" height="1" alt="" style="display:block;border:0">'
+    assert point not in shown
+    assert sent.replace(point, "") == shown
+
+
+def test_the_open_address_may_not_lead_elsewhere() -> None:
+    variables = fill("router_setup", "en", sample_facts("router_setup"))
+    slots = replace(preview_slots("https://saral.invalid"), open_url="https://evil.invalid/o/x")
+    with pytest.raises(WordsError, match="open_url"):
+        render("router_setup", "email", "en", variables, slots)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -81,10 +82,11 @@ def up(port: PortOption = None, reviewer: ReviewerOption = "Meera Iyer", home: H
 
 def run_up(place: Home, port: int | None, reviewer: str) -> None:
     """Serve, with a worker process that ends when this one does."""
+    socket, place = _listening(place, port)
     command = [sys.executable, "-m", "serving.cli", "work", "--home", str(place.path)]
     worker = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command, no shell
     try:
-        run_web(place, port, reviewer)
+        _run_app(place, socket, reviewer)
     finally:
         worker.terminate()
         worker.wait(timeout=30)
@@ -92,21 +94,39 @@ def run_up(place: Home, port: int | None, reviewer: str) -> None:
 
 def run_web(place: Home, port: int | None, reviewer: str) -> None:
     """Listen, print where, and serve until stopped."""
+    socket, place = _listening(place, port)
+    _run_app(place, socket, reviewer)
+
+
+def _listening(place: Home, port: int | None) -> tuple[socket.socket, Home]:
+    """The socket, and the home whose messages link to this very app where nothing else is set."""
+    from serving.home import Home
+    from serving.settings import SendingOptions
+    from serving.web.listening import listen
+
+    web = place.settings.web
+    found, bound = listen(web.host, web.port if port is None else port)
+    if place.settings.sending.base_url == SendingOptions().base_url:
+        os.environ["PEHLE_SENDING__BASE_URL"] = f"http://{web.host}:{bound}"  # the worker process inherits it
+        place = Home(place.path)
+    return found, place
+
+
+def _run_app(place: Home, listening: socket.socket, reviewer: str) -> None:
     import uvicorn
 
     from records.reviewers import create_signin_link
     from serving.web.app import create_app
-    from serving.web.listening import listen
 
-    web = place.settings.web
-    socket, bound = listen(web.host, web.port if port is None else port)
+    host, port = listening.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     token = create_signin_link(place.engine, reviewer, wall_clock())
     tell("")
-    tell(f"  Open  http://{web.host}:{bound}/signin/{token}")
+    tell(f"  Open  {address}/signin/{token}")
     tell("  The link signs you in once. Ctrl-C stops the server.")
-    app = create_app(place, wall_clock, base_url=f"http://{web.host}:{bound}")
+    app = create_app(place, wall_clock)
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[socket])
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 def _log_to_stderr() -> None:
@@ -149,6 +169,5 @@ def signin(reviewer: ReviewerOption = "Meera Iyer", home: HomeOption = None) -> 
     from records.reviewers import create_signin_link
 
     place = opened(home)
-    web = place.settings.web
     token = create_signin_link(place.engine, reviewer, wall_clock())
-    show(f"http://{web.host}:{os.environ.get('PORT', web.port)}/signin/{token}")
+    show(f"{place.settings.sending.base_url.rstrip('/')}/signin/{token}")
