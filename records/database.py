@@ -181,3 +181,13 @@ def set_state(target: Engine | Connection, key: str, value: Any) -> None:
     """Remember a plain value (anything JSON can hold) under `key`."""
     with writing(target) as connection:
         upsert(connection, home_state, [{"key": key, "value": value}])
+
+
+def keep_state(target: Engine | Connection, key: str, value: Any) -> Any:
+    """What this home remembers under `key`; the value given if it remembered nothing. The first one holds for ever."""
+    found = get_state(target, key)
+    if found is None:
+        with writing(target) as connection:
+            insert_new(connection, home_state, [{"key": key, "value": value}])
+            found = get_state(connection, key)
+    return found

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 
 from records.arms import load_arms
-from records.database import batches, get_state, insert_new
+from records.database import get_state, keep_state
 from records.events import EventLog
-from records.outreach import HEARD, State
+from records.ledger import PENDING, WROTE, gone_since, past_of, promised
+from records.outreach import State
 from records.people import Permissions, find_customers, load_permissions
 from records.scores import Run, Score, find_scores, latest_run
-from records.tables import home_state, outreach
 from serving.channels import reachable
 from serving.decisions import Candidate, Options, Person
 from serving.plays import Playbook, Trigger
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     import duckdb
 
 SALT = "holdout_salt"
-PENDING = (State.PLANNED, State.APPROVED, State.QUEUED, State.CLAIMED)
 # A person whom a reviewer declined is not proposed for the same play again the next night.
-HAD_PLAY = (*HEARD, State.FAILED, State.HELD_OUT, State.DECLINED, *PENDING)
+HAD_PLAY = (*WROTE, State.HELD_OUT, State.DECLINED, *PENDING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +77,7 @@ def gather(
                 )
         people = _people(connection, fits, standing, run, now)
         arms = {key: arm.arm for key, arm in load_arms(connection).items()}
-        spent = spent_this_month(connection, settings, now)
+        spent = gone_since(connection, month_began(settings, now)) + promised(connection)
     company, planning = settings.company, settings.planning
     options = Options(
         now=now,
@@ -171,7 +170,7 @@ def _people(
     customers = find_customers(connection, ids)
     permissions = load_permissions(connection, ids, now)
     scored = find_scores(connection, run.run_id, customers=ids) if run else {}
-    past = _past_outreach(connection, ids)
+    past = past_of(connection, ids)
     return {
         one: Person(
             customer=customers.get(one),
@@ -188,27 +187,13 @@ def _may(permissions: Permissions, customer_id: str) -> Any:
     return lambda channel, purpose: permissions.may(customer_id, channel, purpose)
 
 
-def _past_outreach(connection: Connection, ids: Collection[str]) -> dict[str, list[Any]]:
-    c = outreach.c
-    found: dict[str, list[Any]] = defaultdict(list)
-    for batch in batches(sorted(ids)):
-        rows = connection.execute(
-            select(c.customer_id, c.play, c.trigger_key, c.state, c.purpose, c.send_at, c.fenced_at).where(
-                c.customer_id.in_(batch)
-            )
-        )
-        for row in rows:
-            found[row.customer_id].append(row)
-    return found
-
-
 def _heard(past: Sequence[Any], standing: Standing) -> dict[str, Any]:
     """What our own list of outreach adds to what the events say about messages."""
     plays: dict[str, datetime] = {}
     for row in past:
         if row.state in HAD_PLAY:
             plays[row.play] = max(plays.get(row.play, row.send_at), row.send_at)
-    written = [row for row in past if row.fenced_at is not None and row.state in (*HEARD, State.FAILED)]
+    written = [row for row in past if row.fenced_at is not None and row.state in WROTE]
     times = [row.fenced_at for row in written] + ([standing.last_message_at] if standing.last_message_at else [])
     return {
         "pending": any(row.state in PENDING for row in past),
@@ -219,27 +204,12 @@ def _heard(past: Sequence[Any], standing: Standing) -> dict[str, Any]:
     }
 
 
-def gone_this_month(connection: Connection, settings: Settings, now: datetime) -> int:
-    """What went out since the company's month began, in minor units."""
+def month_began(settings: Settings, now: datetime) -> datetime:
+    """When the company's month began: budgets are by the month."""
     local = now.astimezone(settings.company.zone)
-    start = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-    c = outreach.c
-    gone = select(func.sum(c.cost_minor)).where(c.fenced_at >= start, c.state.in_((*HEARD, State.FAILED)))
-    return int(connection.execute(gone).scalar() or 0)
-
-
-def spent_this_month(connection: Connection, settings: Settings, now: datetime) -> int:
-    """What went out this month, and what waits or is approved to go out, in minor units."""
-    c = outreach.c
-    promised = select(func.sum(c.cost_minor)).where(c.state.in_(PENDING), c.arm == "treated")
-    return gone_this_month(connection, settings, now) + int(connection.execute(promised).scalar() or 0)
+    return local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
 def holdout_salt(engine: Engine) -> str:
     """What the comparison groups are drawn with: made at the first planning, then never changed."""
-    found = get_state(engine, SALT)
-    if found is None:
-        with engine.begin() as connection:
-            insert_new(connection, home_state, [{"key": SALT, "value": secrets.token_hex(16)}])
-        found = get_state(engine, SALT)
-    return str(found)
+    return str(keep_state(engine, SALT, secrets.token_hex(16)))

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
 from records.errors import ChannelError
 from records.events import EventLog
 from records.inbox import post_event
+from records.ledger import keep_receipt, times_fenced
 from records.outreach import Outreach, State, move
-from records.tables import outreach_history, provider_messages
 from serving.channels import Channel, Message, Receipt
 from serving.plays import Playbook
 from serving.settings import Settings
@@ -91,11 +91,7 @@ def _record_sent(sender: Sender, row: Outreach, receipt: Receipt) -> None:
             owner=sender.owner,
             values={"sent_at": sender.now},
         )
-        connection.execute(
-            provider_messages.insert().values(
-                provider=receipt.provider, provider_id=receipt.provider_id, outreach_id=row.outreach_id
-            )
-        )
+        keep_receipt(connection, row.outreach_id, receipt.provider, receipt.provider_id)
         post_event(
             connection,
             {
@@ -115,7 +111,8 @@ def _record_error(sender: Sender, row: Outreach, error: ChannelError, report: Se
         end(sender, row, State.UNKNOWN, error.message, State.FENCED)
         report.unknown += 1
         return
-    tries = _tries(sender.engine, row.outreach_id)
+    with sender.engine.connect() as connection:
+        tries = times_fenced(connection, row.outreach_id)
     if error.permanent or tries >= TRIES:
         end(sender, row, State.REFUSED, error.message, State.FENCED)
         report.refused += 1
@@ -123,14 +120,6 @@ def _record_error(sender: Sender, row: Outreach, error: ChannelError, report: Se
     values = {"owner": None, "send_at": sender.now + WAIT * 2 ** (tries - 1), "fenced_at": None}
     end(sender, row, State.QUEUED, error.message, State.FENCED, values)
     report.later += 1
-
-
-def _tries(engine: Engine, outreach_id: str) -> int:
-    with engine.connect() as connection:
-        fences = select(func.count()).where(
-            outreach_history.c.outreach_id == outreach_id, outreach_history.c.to_state == State.FENCED
-        )
-        return int(connection.execute(fences).scalar_one())
 
 
 def end(

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, or_, select
+from sqlalchemy import Connection, Engine
 
 from records import audit
 from records.inbox import post_event
-from records.outreach import HEARD, Outreach, State, find_outreach, move
+from records.ledger import last_message, not_gone
+from records.outreach import Outreach, State, find_outreach, move
 from records.people import load_permissions, record_consents, suppress
-from records.tables import customers, outreach, suppression
+from records.stopping import channels_agreed, order_stands, people_at
 from serving.channels import CHANNELS
 from serving.message_files import message_files
 from serving.stop_words import Meaning, meaning
@@ -114,7 +115,7 @@ def receive_reply(
     """
     said = meaning(text)
     with engine.begin() as connection:
-        people = [customer_id] if customer_id is not None else _people_at(connection, channel, address or "")
+        people = [customer_id] if customer_id is not None else people_at(connection, channel, address or "")
         stopped, about = [], None
         for person in people:
             row = _last_message(connection, person, channel, at)
@@ -125,42 +126,8 @@ def receive_reply(
     return Reply(meaning=said, customers=tuple(people), outreach_id=about, stopped=tuple(stopped))
 
 
-def _people_at(connection: Connection, channel: str, address: str) -> list[str]:
-    wanted = address.strip()
-    if not wanted:
-        return []
-    if channel == "email":
-        condition = func.lower(customers.c.email) == wanted.lower()
-    else:
-        digits = "".join(character for character in wanted if character.isdigit())
-        condition = or_(customers.c.phone == wanted, customers.c.phone == digits, customers.c.phone == f"+{digits}")
-    found = connection.execute(
-        select(customers.c.customer_id)
-        .where(condition, customers.c.erased_at.is_(None))
-        .order_by(customers.c.customer_id)
-    )
-    return [str(row[0]) for row in found]
-
-
 def _last_message(connection: Connection, customer_id: str, channel: str, at: datetime) -> Outreach | None:
-    c = outreach.c
-    row = (
-        connection.execute(
-            select(outreach)
-            .where(
-                c.customer_id == customer_id,
-                c.channel == channel,
-                c.state.in_((*HEARD, State.FAILED)),
-                c.fenced_at <= at,
-                c.fenced_at > at - ANSWERS_WITHIN,
-            )
-            .order_by(c.fenced_at.desc())
-            .limit(1)
-        )
-        .mappings()
-        .one_or_none()
-    )
-    return Outreach(**row) if row else None
+    return last_message(connection, customer_id, channel, at - ANSWERS_WITHIN, at)
 
 
 def _reply_event(
@@ -225,7 +192,7 @@ def _stop(
         withdrawn: Sequence[Mapping[str, Any]] = [
             {"customer_id": customer_id, "channel": name, "purpose": "promotional", "granted": False}
             | {"at": now, "source": source}
-            for name in _channels(connection, customer_id)
+            for name in sorted({*CHANNELS, *channels_agreed(connection, customer_id)})
         ]
         record_consents(connection, withdrawn)
     if row is not None and row.purpose == "service":
@@ -244,36 +211,15 @@ def _order(
     connection: Connection, customer_id: str, now: datetime, source: str, channel: str | None, purpose: str
 ) -> bool:
     """Write the standing order unless it stands already. True: it is new."""
-    c = suppression.c
-    standing = connection.execute(
-        select(func.count()).where(
-            c.customer_id == customer_id,
-            or_(c.channel.is_(None), c.channel == channel) if channel else c.channel.is_(None),
-            or_(c.purpose.is_(None), c.purpose == purpose),
-            or_(c.ended_at.is_(None), c.ended_at > now),
-        )
-    ).scalar_one()
-    if standing:
+    if order_stands(connection, customer_id, channel, purpose, now):
         return False
     suppress(connection, customer_id, source, now, channel=channel, purpose=purpose)
     return True
 
 
-def _channels(connection: Connection, customer_id: str) -> list[str]:
-    """Every channel there is, and every other one this person ever agreed to."""
-    from records.tables import consent
-
-    agreed = connection.execute(select(consent.c.channel).where(consent.c.customer_id == customer_id).distinct())
-    return sorted({*CHANNELS, *(str(row[0]) for row in agreed)})
-
-
 def _take_off(connection: Connection, customer_id: str, now: datetime) -> int:
     """End what is on its way and no longer allowed. What a sender has already claimed is stopped by its last check."""
-    waiting = connection.execute(
-        select(outreach.c.outreach_id, outreach.c.channel, outreach.c.purpose).where(
-            outreach.c.customer_id == customer_id, outreach.c.state.in_(NOT_GONE)
-        )
-    ).all()
+    waiting = not_gone(connection, customer_id)
     permissions = load_permissions(connection, [customer_id], now)
     ended = [row.outreach_id for row in waiting if not permissions.may(customer_id, row.channel, row.purpose)[0]]
     for outreach_id in ended:

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, func, or_, select
+from sqlalchemy import Connection, Engine
 
 from records.database import reading
 from records.events import EventLog
 from records.inbox import events_table
-from records.outreach import HEARD, Outreach, State
+from records.ledger import gone_since, written_since
+from records.live import Glance, glance, news_of
+from records.outreach import Outreach
 from records.people import load_permissions
-from records.tables import event_inbox, outreach
 from serving.binding import why_words_differ
-from serving.candidates import gone_this_month
+from serving.candidates import month_began
 from serving.plays import Play, Playbook
 from serving.settings import Settings
 from serving.standing import Standing, load_standing
@@ -39,8 +40,7 @@ class Look:
 
     standing: Mapping[str, Standing]
     true: frozenset[str]  # outreach ids whose trigger still holds
-    seen: frozenset[str]  # event ids of the inbox
-    since: datetime  # the database's own clock when we looked
+    inbox: Glance  # the live events the answer already includes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +61,11 @@ def look_again(
 ) -> Look:
     """What do the events say now about the people of these rows?"""
     with reading(engine) as connection:
-        clock = connection.execute(select(func.current_timestamp())).scalar_one()
-        live = connection.execute(
-            select(event_inbox.c.event_id, event_inbox.c.event).where(event_inbox.c.moved_at.is_(None))
-        ).all()
+        live = glance(connection)
     true: set[str] = set()
     moment = now + timedelta(microseconds=1)  # what happened at this very instant counts
     with log.connection() as con:
-        con.register("live_events", events_table([row.event for row in live]))
+        con.register("live_events", events_table(list(live.events)))
         # An event may be in both places for a moment; it must count once.
         known = f"select event_id from {log.relation_sql()} where event_id in (select event_id from live_events)"  # noqa: S608
         people_sql(con, "held", {row.customer_id for row in rows})
@@ -94,10 +91,7 @@ def look_again(
                     for row in mine
                     if (row.customer_id, None if trigger.nightly else row.trigger_key) in keys
                 }
-    aware = clock.replace(tzinfo=UTC) if clock.tzinfo is None else clock
-    seen = frozenset(row.event_id for row in live)
-    # SQLite's clock shows whole seconds: look back a little further.
-    return Look(standing=standing, true=frozenset(true), seen=seen, since=aware - timedelta(seconds=2))
+    return Look(standing=standing, true=frozenset(true), inbox=live)
 
 
 def may_go(
@@ -119,30 +113,17 @@ def may_go(
     allowed, why = load_permissions(connection, [row.customer_id], now).may(row.customer_id, row.channel, row.purpose)
     if not allowed:
         return Verdict(reason=why)
-    if something_happened(connection, row.customer_id, look):
+    if any(not name.startswith(_OURS) for name in news_of(connection, row.customer_id, look.inbox)):
         return Verdict(again=True)
     if (reason := _against(row, play, look)) is not None:
         return Verdict(reason=reason)
-    if row.cost_minor > settings.planning.budget_minor - gone_this_month(connection, settings, now):
+    if row.cost_minor > settings.planning.budget_minor - gone_since(connection, month_began(settings, now)):
         return Verdict(reason="over_budget")
     if _heard_meanwhile(connection, row, play, settings, now):
         return Verdict(reason="heard_from_us")
     if is_quiet(now, (settings.planning.quiet_from, settings.planning.quiet_until), customer_zone):
         return Verdict(later=_quiet_until(now, settings, customer_zone))
     return GO
-
-
-def something_happened(connection: Connection, customer_id: str, look: Look) -> bool:
-    """Has a live event of this person come in since we looked?"""
-    c = event_inbox.c
-    rows = connection.execute(
-        select(c.event_id, c.event["name"].as_string()).where(
-            c.event["customer_id"].as_string() == customer_id,
-            # Moved since then counts as well: it may have come and gone to the log between the two looks.
-            or_(c.moved_at.is_(None), func.coalesce(c.moved_at >= look.since, False)),
-        )
-    )
-    return any(event_id not in look.seen and not str(name).startswith(_OURS) for event_id, name in rows)
 
 
 def _against(row: Outreach, play: Play, look: Look) -> str | None:
@@ -158,18 +139,13 @@ def _against(row: Outreach, play: Play, look: Look) -> str | None:
 
 def _heard_meanwhile(connection: Connection, row: Outreach, play: Play, settings: Settings, now: datetime) -> bool:
     """Has another message of ours reached this person inside the cool-down, or, for an offer, another offer?"""
-    c = outreach.c
-    others = select(func.count()).where(
-        c.customer_id == row.customer_id, c.outreach_id != row.outreach_id, c.state.in_((*HEARD, State.FAILED))
-    )
-    any_since = others.where(c.fenced_at > now - timedelta(days=play.cool_down_days))
-    if connection.execute(any_since).scalar_one():
+    person, own = row.customer_id, row.outreach_id
+    if written_since(connection, person, now - timedelta(days=play.cool_down_days), besides=own):
         return True
     if play.purpose != "promotional":
         return False
-    days = settings.planning.cool_down_days
-    offers = others.where(c.purpose == "promotional", c.fenced_at > now - timedelta(days=days))
-    return bool(connection.execute(offers).scalar_one())
+    offers_from = now - timedelta(days=settings.planning.cool_down_days)
+    return written_since(connection, person, offers_from, besides=own, purpose="promotional")
 
 
 def _quiet_until(now: datetime, settings: Settings, customer_zone: ZoneInfo) -> datetime:

@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
 from records.errors import WordsError
 from records.events import EventLog
+from records.ledger import cohort
 from records.outreach import BEFORE
-from records.tables import outreach
 from serving.effects import Effect, Group, Verdict, about, effect, sizes_mismatch
 from serving.plays import Outcome, Play, Playbook
 from serving.result_words import sentence
@@ -89,23 +89,16 @@ def results(
     with log.connection() as con:
         relation = log.relation_sql(until=now)
         for play in playbook.plays:
-            cohort = cohorts[play.name]
-            if cohort.num_rows:
-                rows = _count(con, relation, play, cohort, known, settings)
+            people = cohorts[play.name]
+            if people.num_rows:
+                rows = _count(con, relation, play, people, known, settings)
                 found.append(_result(play, rows, period, known))
     return found
 
 
 def _cohort(connection: Connection, play: Play, period: Period | None) -> pa.Table:
     """Everybody planned for the play, with arm and planned hour, of the lists of which something went out."""
-    c = outreach.c
-    went_out = select(c.list_id).where(c.play == play.name, c.fenced_at.is_not(None)).distinct()
-    statement = select(c.outreach_id, c.customer_id, c.arm, c.propensity, c.trigger_key, c.send_at).where(
-        c.play == play.name, c.list_id.in_(went_out)
-    )
-    if period is not None:
-        statement = statement.where(c.send_at >= period[0], c.send_at < period[1])
-    rows = connection.execute(statement.order_by(c.outreach_id)).all()
+    rows = cohort(connection, play.name, period)
     return pa.table(
         {
             "outreach_id": pa.array([row.outreach_id for row in rows], pa.string()),
@@ -133,9 +126,9 @@ class _Row:
 
 
 def _count(
-    con: duckdb.DuckDBPyConnection, relation: str, play: Play, cohort: pa.Table, known: datetime, settings: Settings
+    con: duckdb.DuckDBPyConnection, relation: str, play: Play, people: pa.Table, known: datetime, settings: Settings
 ) -> list[_Row]:
-    con.register("cohort", cohort)
+    con.register("cohort", people)
     window = f"interval {play.outcome.window_days * 24} hour"
     absence = "true" if _good_is_absence(play.outcome, settings) else "false"
     month = f"strftime(c.send_at at time zone {text(settings.company.timezone)}, '%Y-%m')"

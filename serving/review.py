@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, func, or_, select
+from sqlalchemy import Connection, Engine
 
 from records import audit
 from records.browsing import find_list
-from records.database import batches
+from records.database import BATCH_ROWS, batches
 from records.errors import StateError, WordsError
+from records.ledger import past_use, rows_by_id, undecided_in_time
 from records.outreach import Outreach, State, move_many
 from records.paging import Filter, Tab, matching_ids
-from records.tables import outreach, outreach_lists
 from serving.binding import why_words_differ
 
 Chosen = Sequence[str] | Filter  # outreach ids, or a filter of one list
@@ -49,7 +49,7 @@ def approve(engine: Engine, chosen: Chosen, reviewer: str, now: datetime, *, exp
     ids = _choose(engine, chosen, "waiting", expected, "Approve")
     for batch in batches(ids):
         with engine.connect() as connection:
-            rows = _rows(connection, batch)
+            rows = rows_by_id(connection, batch)
         changed = [(row.outreach_id, why) for row in rows if (why := why_words_differ(row))]
         if changed:
             raise WordsError(
@@ -79,7 +79,7 @@ def undo(
     tab: Tab = chosen.tab if isinstance(chosen, Filter) and chosen.tab == "declined" else "approved"
     with engine.connect() as connection:
         ids = list(chosen) if not isinstance(chosen, Filter) else matching_ids(connection, replace(chosen, tab=tab))
-        found = [row for batch in batches(ids) for row in _rows(connection, batch)]
+        found = [row for batch in batches(ids) for row in rows_by_id(connection, batch)]
     open_rows = [row for row in found if row.send_at > now and (decided_at is None or row.updated_at == decided_at)]
     total = Decided(count=0, cost_minor=0, first_send_at=None, last_send_at=None)
     for state in (State.APPROVED, State.DECLINED):
@@ -93,20 +93,13 @@ def undo(
 
 def expire(engine: Engine, now: datetime) -> int:
     """End what nobody decided in time (the list's `decide_by`, or its own hour came), and approvals past their date."""
-    waiting = select(outreach.c.outreach_id).join(outreach_lists, outreach_lists.c.list_id == outreach.c.list_id)
-    late = waiting.where(
-        outreach.c.state == State.PLANNED, or_(outreach_lists.c.decide_by <= now, outreach.c.send_at <= now)
-    )
-    stale = select(outreach.c.outreach_id).where(
-        outreach.c.state.in_((State.APPROVED, State.QUEUED)), outreach.c.expires_at <= now
-    )
     total = 0
-    for statement, why in ((late, "nobody decided in time"), (stale, "no longer of use: its time passed")):
+    for which, why in ((undecided_in_time, "nobody decided in time"), (past_use, "no longer of use: its time passed")):
         while True:
             with engine.begin() as connection:
-                found = [str(row[0]) for row in connection.execute(statement.limit(1_000))]
+                found = which(connection, now, BATCH_ROWS)
                 for state in (State.PLANNED, State.APPROVED, State.QUEUED):
-                    ids = [row.outreach_id for row in _rows(connection, found) if row.state == state]
+                    ids = [row.outreach_id for row in rows_by_id(connection, found) if row.state == state]
                     if ids:
                         move_many(
                             connection, ids, expected=state, to=State.EXPIRED, now=now, actor="job:expire", reason=why
@@ -133,7 +126,7 @@ def _choose(engine: Engine, chosen: Chosen, tab: Tab, expected: int, verb: str) 
             ids = [
                 row.outreach_id
                 for batch in batches(wanted)
-                for row in _rows(connection, batch)
+                for row in rows_by_id(connection, batch)
                 if row.state == State.PLANNED
             ]
     if len(ids) != expected:
@@ -180,19 +173,11 @@ def _decide(
             )
         done += len(batch)
     with engine.connect() as connection:
-        cost, first, last = 0, None, None
-        for batch in batches(ids):
-            part, earliest, latest = connection.execute(
-                select(
-                    func.sum(outreach.c.cost_minor), func.min(outreach.c.send_at), func.max(outreach.c.send_at)
-                ).where(outreach.c.outreach_id.in_(batch))
-            ).one()
-            cost += int(part or 0)
-            first = earliest if first is None else min(first, earliest)
-            last = latest if last is None else max(last, latest)
-    return Decided(count=done, cost_minor=cost, first_send_at=first, last_send_at=last)
-
-
-def _rows(connection: Connection, ids: Sequence[str]) -> list[Outreach]:
-    found = connection.execute(select(outreach).where(outreach.c.outreach_id.in_(ids))).mappings()
-    return [Outreach(**row) for row in found]
+        rows = [row for batch in batches(ids) for row in rows_by_id(connection, batch)]
+    times = [row.send_at for row in rows]
+    return Decided(
+        count=done,
+        cost_minor=sum(row.cost_minor for row in rows),
+        first_send_at=min(times, default=None),
+        last_send_at=max(times, default=None),
+    )

@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from records.errors import StateError
+from records.ledger import held_by_senders
 from records.outreach import State, move
-from records.tables import outreach
 
 FOLDER = "senders"
 
@@ -67,12 +67,9 @@ def _try_lock(file: Path) -> TextIO | None:
 
 def recover(engine: Engine, data: Path, now: datetime, owner: str) -> int:
     """Settle what dead senders left: claimed rows go back, fenced ones become unknown. How many became unknown."""
-    held = select(outreach.c.outreach_id, outreach.c.state, outreach.c.owner).where(
-        outreach.c.state.in_((State.CLAIMED, State.FENCED))
-    )
     unclear = 0
     with engine.connect() as connection:
-        rows = connection.execute(held).all()
+        rows = held_by_senders(connection)
     dead = {name for name in {row.owner for row in rows} if name == owner or (name and is_dead(data, name))}
     for row in rows:
         if row.owner not in dead:
@@ -83,7 +80,7 @@ def recover(engine: Engine, data: Path, now: datetime, owner: str) -> int:
                 move(
                     connection,
                     row.outreach_id,
-                    expected=[State(row.state)],
+                    expected=[row.state],
                     to=State.UNKNOWN if fenced else State.QUEUED,
                     now=now,
                     actor="job:recover",

@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
 from records.database import get_state
 from records.errors import PehleError, SettingError, StateError
 from records.events import EventLog
+from records.ledger import ON_THE_WAY, due, fenced_since, rows_by_id
 from records.outreach import Outreach, State, move
 from records.people import Customer, find_customers
-from records.tables import outreach
 from serving.binding import why_words_differ
 from serving.channels import Channel
 from serving.composing import compose
@@ -38,7 +38,6 @@ from serving.timing import zone
 from serving.tokens import link_secret
 
 HELD_AT_ONCE = 100  # rows claimed together: one look at the events serves them all
-ON_THE_WAY = (State.APPROVED, State.QUEUED)
 
 
 def send_due(
@@ -92,21 +91,12 @@ def send_due(
 def _rate_left(engine: Engine, settings: Settings, now: datetime) -> int:
     """How many more may go out this minute."""
     with engine.connect() as connection:
-        gone = select(func.count()).where(
-            outreach.c.fenced_at > now - timedelta(minutes=1), outreach.c.fenced_at <= now
-        )
-        return max(0, settings.sending.max_per_minute - int(connection.execute(gone).scalar_one()))
+        return max(0, settings.sending.max_per_minute - fenced_since(connection, now - timedelta(minutes=1), now))
 
 
 def _due(engine: Engine, now: datetime, limit: int) -> list[str]:
     with engine.connect() as connection:
-        found = connection.execute(
-            select(outreach.c.outreach_id)
-            .where(outreach.c.state.in_(ON_THE_WAY), outreach.c.arm == "treated", outreach.c.send_at <= now)
-            .order_by(outreach.c.send_at, outreach.c.outreach_id)
-            .limit(limit)
-        )
-        return [str(row[0]) for row in found]
+        return due(connection, now, limit)
 
 
 def _claim(sender: Sender, ids: Sequence[str]) -> list[Outreach]:
@@ -127,8 +117,7 @@ def _claim(sender: Sender, ids: Sequence[str]) -> list[Outreach]:
             except StateError:
                 continue  # another sender was first
             held.append(one)
-        rows = connection.execute(select(outreach).where(outreach.c.outreach_id.in_(held))).mappings()
-        found = [Outreach(**row) for row in rows]
+        found = rows_by_id(connection, held)
     for one in held:
         sender.step("claimed", one)
     return sorted(found, key=lambda row: (row.send_at, row.outreach_id))

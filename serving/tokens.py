@@ -13,8 +13,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, Engine
 
-from records.database import get_state, insert_new, writing
-from records.tables import home_state
+from records.database import keep_state
 
 Purpose = Literal["unsubscribe", "open", "click", "settings"]
 SECRET = "link_secret"  # noqa: S105 - the name of the row in home_state, not the secret
@@ -24,12 +23,7 @@ _LONGEST = 256
 
 def link_secret(target: Engine | Connection) -> bytes:
     """This home's key for links; made at the first need and then never changed, or old links would stop working."""
-    found = get_state(target, SECRET)
-    if found is None:
-        with writing(target) as connection:
-            insert_new(connection, home_state, [{"key": SECRET, "value": secrets.token_hex(32)}])
-            found = get_state(connection, SECRET)
-    return bytes.fromhex(str(found))
+    return bytes.fromhex(str(keep_state(target, SECRET, secrets.token_hex(32))))
 
 
 def make_token(secret: bytes, outreach_id: str, purpose: Purpose) -> str:
