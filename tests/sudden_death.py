@@ -22,14 +22,21 @@ def context() -> Any:
     return made
 
 
-def start(url: str, folder: Path, owner: str, *, port: int = 0, step: str = "", count: int = 1) -> BaseProcess:
-    """A sender that makes passes until nothing is due, and kills itself when it reaches `step` for the nth time."""
-    process: BaseProcess = context().Process(target=_send, args=(url, str(folder), owner, port, step, count))
+def start(
+    url: str, folder: Path, owner: str, *, port: int = 0, step: str = "", count: int = 1, limit: int = 0
+) -> BaseProcess:
+    """A sender that kills itself when it reaches `step` for the nth time.
+
+    With a limit it makes one pass over so many messages, so that the next sender finds some too; else it goes on until
+    nothing is due.
+    """
+    arguments = (url, str(folder), owner, port, step, count, limit)
+    process: BaseProcess = context().Process(target=_send, args=arguments)
     process.start()
     return process
 
 
-def _send(url: str, folder: str, owner: str, port: int, step: str, count: int) -> None:
+def _send(url: str, folder: str, owner: str, port: int, step: str, count: int, limit: int) -> None:
     import small_company
 
     from records.database import connect
@@ -74,9 +81,10 @@ def _send(url: str, folder: str, owner: str, port: int, step: str, count: int) -
     log = EventLog(Path(folder) / "data")
     inner: Channel = Smtp(host="127.0.0.1", port=port, starttls=False) if port else Outbox(Path(folder) / "outbox")
     channels: dict[str, Channel] = {name: Watched(inner) for name in ("email", "whatsapp", "sms")}
+    now, settings = small_company.EVENING, small_company.settings()
     while True:
-        report = send_due(engine, log, small_company.settings(), channels, small_company.EVENING, owner, step=reached)
-        if not report.sent and not report.later:
+        report = send_due(engine, log, settings, channels, now, owner, step=reached, limit=limit or 2_000)
+        if limit or not (report.sent or report.later):
             return
 
 

@@ -29,9 +29,10 @@ from records.paging import Filter
 from records.people import Customer, record_consent, record_consents, save_customers, suppress
 from records.tables import event_inbox, outreach, provider_messages
 from serving.channels import Message, Receipt
+from serving.delivery import SendReport
 from serving.review import approve
 from serving.senders import present
-from serving.sending import SendReport, send_due
+from serving.sending import send_due
 
 LIST = Filter(list_id="L-0001")
 
@@ -444,10 +445,11 @@ def deaths(folder: Path, url: str, port: int, kills: int, seed: int) -> int:
     for number in range(kills):
         named = number % 2 == 0
         step = sudden_death.STEPS[(number // 2) % len(sudden_death.STEPS)] if named else ""
-        process = sudden_death.start(url, folder, f"sender-{number}", port=port, step=step, count=chance.randint(1, 3))
+        count = chance.randint(1, 2)
+        process = sudden_death.start(url, folder, f"sender-{number}", port=port, step=step, count=count, limit=2)
         running.append(process)
         if not named:
-            time.sleep(chance.uniform(0.05, 0.6))
+            time.sleep(chance.uniform(0.02, 0.4))
             process.kill()
         if len(running) == 2 or number == kills - 1:
             for one in running:
@@ -488,7 +490,7 @@ def test_senders_killed_at_every_step_send_nothing_twice_and_lose_nothing(tmp_pa
 
     arrived = [file.stem for file in (tmp_path / "outbox" / "whatsapp").glob("O-*.json")]
     judge(tmp_path, url, arrived, died)
-    assert died >= 20
+    assert died >= 14  # every other one at a named step, and some of the others
 
 
 def test_killed_senders_and_a_real_mail_server_send_nothing_twice_and_lose_nothing(tmp_path: Path) -> None:
@@ -513,7 +515,7 @@ def test_killed_senders_and_a_real_mail_server_send_nothing_twice_and_lose_nothi
     assert count[State.QUEUED] <= 2  # those refused for now wait for their next turn
     assert count[State.UNKNOWN] <= died + 2
     assert count[State.SENT] <= len(arrived) <= count[State.SENT] + count[State.UNKNOWN]
-    assert died >= 12
+    assert died >= 10
 
 
 def states_of(url: str) -> Counter[str]:
