@@ -61,7 +61,7 @@ def test_agrees_with_scikit_learn_on_random_scores_with_ties() -> None:
 
     rng = np.random.default_rng(5)
     y = (rng.random(2_000) < 0.3).astype(float)
-    p = np.round(np.clip(0.3 + 0.2 * y + rng.normal(0, 0.2, 2_000), 0.01, 0.99), 2)
+    p = np.round(np.clip(0.3 + 0.2 * y + rng.normal(0, 0.2, 2_000), 0.01, 0.99), 2).astype(np.float64)
     assert auroc(y, p) == pytest.approx(metrics.roc_auc_score(y, p), abs=1e-12)
     assert average_precision(y, p) == pytest.approx(metrics.average_precision_score(y, p), abs=1e-12)
     assert log_loss(y, p) == pytest.approx(metrics.log_loss(y, p), abs=1e-12)

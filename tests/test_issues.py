@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,13 +20,14 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 T = START + timedelta(days=100)
 ISSUES = IssueOptions()
 TICKET = "support_ticket_opened"
+Row = tuple[str, str, float, str | None, str | None]
 
 
 def days(number: float) -> datetime:
     return START + timedelta(days=number)
 
 
-def log_of(folder: Path, rows: list[tuple[str, str, float, str | None, str | None]]) -> EventLog:
+def log_of(folder: Path, rows: list[Row]) -> EventLog:
     """Rows: customer, name, day, topic, product."""
     log = EventLog(folder)
     log.append(
@@ -43,7 +45,7 @@ def log_of(folder: Path, rows: list[tuple[str, str, float, str | None, str | Non
     return log
 
 
-def ticket(who: str, day: float, topic: str | None) -> tuple[str, str, float, str | None, str | None]:
+def ticket(who: str, day: float, topic: str | None) -> Row:
     return (who, TICKET, day, topic, None)
 
 
@@ -56,9 +58,9 @@ def signals_at(log: EventLog, customers: list[str], at: datetime = T) -> dict[st
 def test_own_contacts_fade_by_half_in_their_half_life(tmp_path: Path) -> None:
     log = log_of(tmp_path, [ticket("bo", 70, "a"), ticket("bo", 40, "a"), ticket("bo", 99, "b"), ticket("cy", 10, "c")])
     found = signals_at(log, ["bo", "nobody"])
-    np.testing.assert_allclose(found["own_fading_30"], [[0.5 + 0.25, 2 ** (-1 / 30), 0], [0, 0, 0]])
+    np.testing.assert_allclose(found["own_fading_30"], np.array([[0.5 + 0.25, 2.0 ** (-1 / 30), 0.0], [0.0, 0.0, 0.0]]))
     np.testing.assert_array_equal(found["own_count"], [[2, 1, 0], [0, 0, 0]])
-    np.testing.assert_allclose(found["days_since_own"], [[30, 1, np.nan], [np.nan] * 3])
+    np.testing.assert_allclose(found["days_since_own"], np.array([[30.0, 1.0, np.nan], [np.nan] * 3]))
     np.testing.assert_array_equal(found["is_last"], [[0, 1, 0], [0, 0, 0]])
 
 
@@ -84,7 +86,7 @@ def test_what_follows_a_topic_is_learnt_from_those_who_had_it(tmp_path: Path) ->
 
 
 def test_what_happened_to_a_customer_speaks_for_what_its_owners_asked_before(tmp_path: Path) -> None:
-    rows: list[tuple[str, str, float, str | None, str | None]] = []
+    rows: list[Row] = []
     for number in range(120):
         who, faulty = f"p{number}", number % 2 == 0
         rows.append((who, "order_delivered", 65, None, "bad_router" if faulty else "good_phone"))
@@ -98,10 +100,10 @@ def test_what_happened_to_a_customer_speaks_for_what_its_owners_asked_before(tmp
     assert (found["happened_sum"][2] == 0).all()
 
 
-def busy_log(folder: Path, extra: list[tuple[str, str, float, str | None, str | None]] | None = None) -> EventLog:
+def busy_log(folder: Path, extra: list[Row] | None = None) -> EventLog:
     """Everybody has a topic of their own and asks about it again and again; a tenth of the contacts has none."""
     rng = np.random.default_rng(8)
-    rows: list[tuple[str, str, float, str | None, str | None]] = []
+    rows: list[Row] = []
     for number in range(300):
         mine = ("billing", "delivery", "network", "router")[number % 4]
         rows.append((f"p{number:03d}", "session_started", 0.5, None, None))
@@ -122,6 +124,30 @@ def test_nothing_at_or_after_the_cutoff_changes_a_topic_signal(tmp_path: Path) -
     late += [(f"p{number:03d}", "order_delivered", 260, None, "x") for number in range(300)]
     after = TopicSignals(busy_log(tmp_path / "b", late), ISSUES, before.topics, AS_OF)
     assert before.at(cutoff, pa.array(customers)).tobytes() == after.at(cutoff, pa.array(customers)).tobytes()
+
+
+def test_what_became_known_only_later_changes_no_topic_signal(tmp_path: Path) -> None:
+    customers = [f"p{number:03d}" for number in range(300)]
+    visits: list[Row] = [(who, "order_delivered", day, None, None) for who in customers for day in (200.0, 245.0)]
+    before = TopicSignals(busy_log(tmp_path / "a", visits), ISSUES, ("billing", "delivery", "network", "router"), AS_OF)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    late = EventLog(tmp_path / "b")
+    moment = pa.timestamp("us", tz="UTC")
+    late.append(
+        pa.table(
+            {
+                "customer_id": customers,
+                "name": [TICKET] * 300,
+                "topic": ["network"] * 300,
+                "occurred_at": pa.array([days(225)] * 300, moment),
+                "received_at": pa.array([days(251)] * 300, moment),
+            }
+        )
+    )
+    after = TopicSignals(late, ISSUES, before.topics, AS_OF)
+    found = before.at(days(250), pa.array(customers))
+    assert found.any()
+    assert found.tobytes() == after.at(days(250), pa.array(customers)).tobytes()
 
 
 def test_the_order_and_number_of_customers_asked_about_changes_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -24,9 +25,9 @@ def days(number: float) -> datetime:
     return T + timedelta(days=number)
 
 
-def log_of(tmp_path: Path, *rows: tuple[object, ...]) -> EventLog:
+def log_of(tmp_path: Path, *rows: tuple[Any, ...]) -> EventLog:
     """Rows: customer, name, day after T, and optionally topic and the day it became known."""
-    filled = [(*row, *(None, None))[:5] for row in rows]
+    filled: list[tuple[Any, ...]] = [(*row, None, None)[:5] for row in rows]
     log = EventLog(tmp_path)
     log.append(
         pa.table(
@@ -46,7 +47,7 @@ def log_of(tmp_path: Path, *rows: tuple[object, ...]) -> EventLog:
 
 def left(log: EventLog, churn: ChurnOptions, until: datetime = UNTIL) -> dict[str, bool]:
     found = churn_labels(log, [T], churn, until)
-    return dict(zip(found["customer_id"].to_pylist(), found["left_us"].to_pylist(), strict=True))
+    return {str(row["customer_id"]): bool(row["left_us"]) for row in found.to_pylist()}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +35,7 @@ def some_rows(count: int = 600) -> Rows:
 
 
 def table_of(X: np.ndarray) -> pa.Table:
-    columns: dict[str, pa.Array] = {
+    columns: dict[str, pa.Array[Any]] = {
         "customer_id": pa.array([f"C {row}" for row in range(len(X))]),
         "cutoff": pa.array([T] * len(X), pa.timestamp("us", tz="UTC")),
     }
@@ -147,6 +148,7 @@ def first_number(line: str, value: int) -> Callable[[str], str]:
         (first_number("left_child", 0), "outside the tree or twice"),
         (first_number("right_child", 77), "child outside"),
         (first_number("num_leaves", 3), "names 3 leaves"),
+        (lambda text: re.sub(r"(?<=[= ])-2(?=[ \n])", "-1", text, count=1), "leaf outside the tree or twice"),
         (first_number("num_cat", 1), "categories"),
         (lambda text: text.replace("max_feature_idx=2", "max_feature_idx=9"), "made for 10 signals, not 3"),
         (lambda text: text.replace("threshold=", "threshold=0.5 ", 1), "unequal length"),
