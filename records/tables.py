@@ -201,7 +201,7 @@ outreach = Table(
     Column("approved_at", Time),
     Column("owner", String(64)),  # the sender process that claimed it
     Column("claimed_at", Time),
-    Column("fenced_at", Time),  # committed before the first byte leaves: what is unclear after this is never tried again
+    Column("fenced_at", Time),  # committed before the first byte leaves: what is unclear then is never tried again
     Column("sent_at", Time),
     Column("updated_at", Time, nullable=False),
     CheckConstraint("arm in ('treated','holdout')", name="arm"),
