@@ -151,9 +151,7 @@ def test_rows_are_the_eligible_ones_with_both_kinds_of_label(tmp_path: Path) -> 
 
 def test_a_large_log_is_sampled_by_customer_the_same_at_every_cutoff(tmp_path: Path) -> None:
     whole = examples_of(shop_log(tmp_path, customers=480))
-    some = build_examples(
-        EventLog(tmp_path), AS_OF, CHURN, IssueOptions(), TrainingOptions(max_examples=1_500)
-    )
+    some = build_examples(EventLog(tmp_path), AS_OF, CHURN, IssueOptions(), TrainingOptions(max_examples=1_500))
     rows = sum(len(part) for part in some.by_cutoff.values())
     assert 900 < rows < 2_100
     assert rows < sum(len(part) for part in whole.by_cutoff.values())

@@ -88,9 +88,7 @@ def store(empty_store: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(
-    log: EventLog, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[TrainResult, Path]:
+def trained(log: EventLog, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainResult, Path]:
     mlruns = Path(shutil.copytree(empty_store, tmp_path_factory.mktemp("trained") / "mlruns"))
     return run(log, mlruns), mlruns
 

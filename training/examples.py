@@ -108,9 +108,7 @@ def slice_cutoffs(cutoffs: Sequence[datetime], horizon: timedelta) -> Slices:
     fit = all_before(judge[0]) if judge else ()
     if fit:
         note = "the log is very short: a fixed number of trees and no calibration"
-        return Slices(
-            fit=fit, stop=(), calibrate=(), judge=judge, finished=finished, horizon=horizon, notes=(note,)
-        )
+        return Slices(fit=fit, stop=(), calibrate=(), judge=judge, finished=finished, horizon=horizon, notes=(note,))
     days = horizon.days
     history = min(days, MOST_HISTORY_DAYS)
     msg = f"to learn and to judge takes {history} days of history and two horizons of {days} days after it."

@@ -117,9 +117,7 @@ def switch(today: Today, who: Array, plan: Array, at: Array) -> None:
     lives = today.lives
     prices = today.company.plan_rupees(today.day)
     before = lives.plan[who].astype(np.int64)
-    today.notes.write(
-        "plan_changed", who, at, product=FIRST_PLAN + plan, amount=prices[plan] * 100, from_plan=before
-    )
+    today.notes.write("plan_changed", who, at, product=FIRST_PLAN + plan, amount=prices[plan] * 100, from_plan=before)
     lives.plan[who] = plan
     compared = np.maximum(lives.bill[who], usual_bill(prices, plan))
     lives.bill[who] = np.where(lives.bill[who] > 0, compared, 0)

@@ -98,5 +98,3 @@ def promotional_left(traits: Traits, lives: Lives) -> Array:
     may: Array = traits.consents.copy()
     may[:, :, 1] &= (lives.stopped_us == 0)[:, None]
     return may
-
-

@@ -143,9 +143,7 @@ class Saral:
 
     def save(self, path: Path) -> None:
         """Write everything needed to go on later, whole or not at all."""
-        lives = {
-            name: np.concatenate([getattr(block.lives, name) for block in self._blocks]) for name in Lives.names()
-        }
+        lives = {name: np.concatenate([getattr(block.lives, name) for block in self._blocks]) for name in Lives.names()}
         past = np.concatenate(self._past) if self._past else np.empty((0, _PAST_COLUMNS), dtype=np.int64)
         made = json.dumps({**self._settings, "day": self._day})
         unfinished = path.with_name(path.name + ".unfinished")

@@ -1,6 +1,6 @@
 """Five seeds nobody has looked at: how near do we come to the simulated truth? Prints a table.
 
-    python tests/benchmarks/saral_seeds.py [customers] [first seed]
+python tests/benchmarks/saral_seeds.py [customers] [first seed]
 """
 
 from __future__ import annotations
