@@ -128,7 +128,7 @@ def test_nothing_at_or_after_the_cutoff_changes_a_topic_signal(tmp_path: Path) -
 
 def test_what_became_known_only_later_changes_no_topic_signal(tmp_path: Path) -> None:
     customers = [f"p{number:03d}" for number in range(300)]
-    visits: list[Row] = [(who, "order_delivered", day, None, None) for who in customers for day in (200.0, 245.0)]
+    visits: list[Row] = [(who, "order_delivered", day, None, None) for who in customers for day in (215.0, 245.0)]
     before = TopicSignals(busy_log(tmp_path / "a", visits), ISSUES, ("billing", "delivery", "network", "router"), AS_OF)
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     late = EventLog(tmp_path / "b")

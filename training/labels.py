@@ -93,7 +93,7 @@ class TrainingOptions(BaseModel):
 
     seed: int = Field(default=2026, ge=0)
     stride_days: int = Field(default=30, ge=1)  # between cutoffs; never more than the horizon
-    max_cutoffs: int = Field(default=14, ge=2)  # the newest ones
+    max_cutoffs: int = Field(default=12, ge=2)  # the newest ones
     max_examples: int = Field(default=300_000, ge=1_000)  # customers × cutoffs; above it customers are sampled
     max_rounds: int = Field(default=400, ge=10)  # trees at most; the early-stopping slice decides
     threads: int = Field(default=2, ge=1)
