@@ -6,7 +6,7 @@ The same log, model and instant give the same rows, ids included: a score's id i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -97,22 +97,30 @@ def score(
         customers=len(customers),
     )
 
-    def rows() -> Iterator[Score]:
-        for number, customer_id in enumerate(customers):
-            yield Score(
-                score_id=_hash(run.run_id, customer_id),
-                run_id=run.run_id,
-                customer_id=customer_id,
-                as_of=as_of,
-                churn_probability=probabilities[number],
-                band=bands[number],
-                reasons=said.get(number, []),
-                topics=topics[number],
-                model_version=version,
-            )
-
-    save_run(engine, run, rows())
+    save_run(engine, run, _rows(run, customers, probabilities, bands, said, topics))
     return ScoringRun(run=run, table=_table(customers, as_of, probabilities, bands, said, topics, version))
+
+
+def _rows(
+    run: Run,
+    customers: Sequence[str],
+    probabilities: Sequence[float],
+    bands: Sequence[str],
+    said: Mapping[int, list[dict[str, Any]]],
+    topics: Sequence[list[dict[str, Any]]],
+) -> Iterator[Score]:
+    for number, customer_id in enumerate(customers):
+        yield Score(
+            score_id=_hash(run.run_id, customer_id),
+            run_id=run.run_id,
+            customer_id=customer_id,
+            as_of=run.as_of,
+            churn_probability=probabilities[number],
+            band=bands[number],
+            reasons=said.get(number, []),
+            topics=topics[number],
+            model_version=run.model_version,
+        )
 
 
 def _reasons(
