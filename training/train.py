@@ -183,6 +183,31 @@ def slices_json(slices: Slices) -> dict[str, list[str]]:
     }
 
 
+def keep_run(
+    registry: Registry, model: Model, judged: Judged, metrics: Mapping[str, float], *, why: str, now: datetime
+) -> tuple[str, str]:
+    """One MLflow run with figures, plots and the model folder, registered; its version and the model's hash."""
+    from training.report import draw
+
+    rows, winner, settings = judged.rows, judged.winner, model.settings
+    named = {"data_sha256": settings["data_sha256"], "why": why}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        sha256 = model.save(folder / "model")
+        title = f"{winner}, {len(rows):,} customers"
+        run_id = registry.log_run(
+            name=f"as of {settings['as_of'][:10]}",
+            at=now,
+            params=flat({key: settings[key] for key in ("as_of", "churn", "issues", "training", "versions", "slices")}),
+            metrics=metrics,
+            tags={**named, "signals_sha256": settings["signals_sha256"]},
+            artifacts=draw(folder / "plots", rows.y, judged.scores[winner], judged.scores[RECENCY], title),
+            model=folder / "model",
+        )
+    tags = {**named, "winner": winner, "kind": model.churn.kind, "as_of": settings["as_of"]}
+    return registry.register(run_id, sha256=sha256, at=now, tags=tags), sha256
+
+
 def store(
     registry: Registry,
     model: Model,
@@ -196,39 +221,12 @@ def store(
     say: Progress,
 ) -> TrainResult:
     """Writes run, plots, model and version; moves the alias last."""
-    from training.report import draw
-
     rows, winner = judged.rows, judged.winner
     metrics = {name: measure(rows.y, score) for name, score in judged.scores.items()}
     estimates = {name: estimate(name, rows.y, judged.scores[winner], rows.customers) for name in WITH_INTERVAL}
     settings = model.settings
-    notes = (*examples.slices.notes, *issues.notes)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        sha256 = model.save(folder / "model")
-        title = f"{winner}, {len(rows):,} customers"
-        pictures = draw(folder / "plots", rows.y, judged.scores[winner], judged.scores[RECENCY], title)
-        run_id = registry.log_run(
-            name=f"as of {settings['as_of'][:10]}",
-            at=now,
-            params=flat({key: settings[key] for key in ("as_of", "churn", "issues", "training", "versions", "slices")}),
-            metrics=run_metrics(metrics, winner, estimates, issues.metrics),
-            tags={"data_sha256": settings["data_sha256"], "signals_sha256": settings["signals_sha256"], "why": why},
-            artifacts=pictures,
-            model=folder / "model",
-        )
-    version = registry.register(
-        run_id,
-        sha256=sha256,
-        at=now,
-        tags={
-            "winner": winner,
-            "kind": model.churn.kind,
-            "as_of": settings["as_of"],
-            "data_sha256": settings["data_sha256"],
-            "why": why,
-        },
-    )
+    listed = run_metrics(metrics, winner, estimates, issues.metrics)
+    version, sha256 = keep_run(registry, model, judged, listed, why=why, now=now)
     if promote:
         registry.promote(version, why)
     say(f"version {version}: {'in use' if promote else 'not put in use'}; {why}")
@@ -243,7 +241,7 @@ def store(
         examples=sum(len(part) for part in examples.by_cutoff.values()),
         estimates=estimates,
         issues=issues.metrics,
-        notes=notes,
+        notes=(*examples.slices.notes, *issues.notes),
     )
 
 
