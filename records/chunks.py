@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,17 +139,45 @@ def _open_parquet(path: Path, mapping: Mapping | None) -> tuple[list[str], Itera
 
 
 def _parquet_names(path: Path) -> list[str]:
+    with _parquet(path) as file:
+        return list(file.schema_arrow.names)
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """An opened Parquet file; damage found anywhere in it becomes a refusal that names the file."""
     try:
         with pq.ParquetFile(path) as file:
-            return list(file.schema_arrow.names)
-    except (OSError, pa.ArrowInvalid) as error:
+            yield file
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
         raise InputError(
-            f"{path} cannot be read as Parquet: {error}.", remedy="Check the file.", file=str(path)
+            f"{path} cannot be read as Parquet: {said}.", remedy="Check the file.", file=str(path)
         ) from error
+
+
+def _plain_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The rows as objects; a value no Python type can hold (a day in the year 5,000,000) as the text of it."""
+    try:
+        return list(batch.to_pylist())
+    except (OverflowError, ValueError, LookupError):
+        columns = [_plain_values(column) for column in batch.columns]
+        return [dict(zip(batch.schema.names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+
+def _plain_values(column: Any) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError, LookupError):
+        return [str(value) for value in column.cast(pa.int64() if pa.types.is_timestamp(column.type) else pa.int32())]
 
 
 def _texts(column: Any, path: Path, name: str) -> Any:
     """A column the database can spell as text; lists and objects become JSON."""
+    if pa.types.is_decimal256(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_float16(column.type):
+        return column.cast(pa.float32())
     if pa.types.is_nested(column.type):
         return pa.array([None if value is None else json.dumps(value, default=str) for value in column.to_pylist()])
     if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
@@ -166,13 +195,13 @@ def _texts(column: Any, path: Path, name: str) -> Any:
 
 def _parquet_chunks(path: Path, sources: Sequence[str]) -> Iterator[Chunk]:
     start = 1
-    with pq.ParquetFile(path) as file:
+    with _parquet(path) as file:
         for batch in file.iter_batches(CHUNK_ROWS, columns=list(sources)):
             columns = [_texts(batch.column(name), path, name) for name in sources]
             lines = range(start, start + batch.num_rows)
 
             def row(place: int, batch: pa.RecordBatch = batch) -> str:
-                return json.dumps(batch.slice(place, 1).to_pylist()[0], ensure_ascii=False, default=str)
+                return json.dumps(_plain_rows(batch.slice(place, 1))[0], ensure_ascii=False, default=str)
 
             yield Chunk(lines=lines, columns=columns, row=row)
             start += batch.num_rows
@@ -192,8 +221,8 @@ def open_rows(path: Path, reject: Callable[[Reject], None]) -> tuple[list[str] |
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
     line = 0
-    with pq.ParquetFile(path) as file:
+    with _parquet(path) as file:
         for batch in file.iter_batches(CHUNK_ROWS):
-            for content in batch.to_pylist():
+            for content in _plain_rows(batch):
                 line += 1
                 yield line, json.dumps(content, ensure_ascii=False, default=str), content

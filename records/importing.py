@@ -6,6 +6,7 @@ half-way adds nothing. Rejected rows are kept below `quarantine`, one JSON objec
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 from records.canonical import COLUMNS, EVENT_SCHEMA
 from records.chunks import Chunk, open_chunks
 from records.customer_files import import_customers
+from records.errors import InputError
 from records.events import EventLog, identified_sql
 from records.mapping import Mapping
 from records.parts import quoted
@@ -90,6 +92,8 @@ def _import_file(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+MAX_DEPTH = 100  # of JSON: whoever reads it later has less room for nesting than the importer
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)  # whole strings, so that marks inside them do not count
 _STAGED = pa.schema([EVENT_SCHEMA.field(name).with_nullable(True) for name in COLUMNS])
 
 
@@ -97,13 +101,21 @@ def _translated(
     con: duckdb.DuckDBPyConnection, sql: str, chunk: Chunk, path: Path, reject: Callable[[Reject], None]
 ) -> pa.Table:
     """The good rows of a chunk as events; the others go to `reject`."""
+    import duckdb
+
     places = pa.array(range(len(chunk.lines)), pa.int64())
     columns = [column if isinstance(column, pa.Array) else pa.array(column, pa.string()) for column in chunk.columns]
     con.register("chunk", pa.table([places, *columns], names=["line", *(f"c{index}" for index in range(len(columns)))]))
     try:
         table: pa.Table = con.sql(sql).to_arrow_table()
+    except duckdb.Error as error:  # a pattern of times or a zone that only DuckDB knows to be wrong
+        said = str(error).splitlines()[0]
+        raise InputError(
+            f"{path} cannot be translated: {said}.", remedy="Correct the mapping or the file.", file=str(path)
+        ) from error
     finally:
         con.unregister("chunk")
+    table = _without_depth(table)
     reasons = table.column("reason")
     if reasons.null_count < len(table):
         for found in table.filter(pc.is_valid(reasons)).select(["line", "reason", "value"]).to_pylist():
@@ -111,3 +123,33 @@ def _translated(
             reject(Reject(str(path), chunk.lines[place], found["reason"], found["value"], chunk.row(place)))
         table = table.filter(pc.is_null(reasons))
     return table.select(list(COLUMNS)).cast(_STAGED)
+
+
+def _without_depth(table: pa.Table) -> pa.Table:
+    """The same rows, those whose properties nest too deep with a reason. Only rows with many brackets are looked at."""
+    properties = table.column("properties")
+    brackets = pc.add(pc.count_substring(properties, "["), pc.count_substring(properties, "{"))
+    suspects = pc.greater(brackets, pa.scalar(MAX_DEPTH)).to_pylist()
+    deep = [
+        place
+        for place, suspect in enumerate(suspects)
+        if suspect and _depth_of_json(properties[place].as_py()) > MAX_DEPTH
+    ]
+    if not deep:
+        return table
+    reasons = table.column("reason").to_pylist()
+    for place in deep:
+        reasons[place] = reasons[place] or f"properties nest deeper than {MAX_DEPTH} levels"
+    return table.set_column(table.schema.get_field_index("reason"), "reason", pa.array(reasons, pa.string()))
+
+
+def _depth_of_json(text: str) -> int:
+    """How deep do its lists and objects go?"""
+    depth = deepest = 0
+    for mark in _MARKS.findall(text):
+        if mark in ("[", "{"):
+            depth += 1
+            deepest = max(depth, deepest)
+        elif mark in ("]", "}"):
+            depth -= 1
+    return deepest

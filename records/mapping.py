@@ -48,7 +48,7 @@ class Rule(_Strict):
 
     column: str
     format: str = "iso"
-    multiply: Decimal | None = None
+    multiply: Decimal | None = Field(default=None, max_digits=18, decimal_places=6, gt=-(10**12), lt=10**12)
     style: Literal["snake_case"] | None = None
     rename: dict[str, str] = Field(default_factory=dict)
     otherwise: str | None = None  # for values `rename` does not name; None: they stay
@@ -60,7 +60,7 @@ class Skip(_Strict):
 
     column: str
     equals: str | list[str]
-    reason: str
+    reason: str = Field(min_length=1)
 
 
 def _rule(value: Any) -> Any:
@@ -77,7 +77,7 @@ class Mapping(_Strict):
     separator: str = Field(default=",", min_length=1, max_length=1)
     header: list[str] | None = None
     skip_lines: int = Field(default=0, ge=0)
-    widths: list[int] = Field(default_factory=list)
+    widths: list[Annotated[int, Field(gt=0)]] = Field(default_factory=list)
     encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
     timezone: str = "UTC"
     columns: dict[str, Ruled] = Field(default_factory=dict)
@@ -108,6 +108,9 @@ class Mapping(_Strict):
         twice = set(self.columns) & set(self.constants)
         if twice or (self.properties and "properties" in {*self.columns, *self.constants}):
             msg = f"{', '.join(sorted(twice)) or 'properties'} is given twice"
+            raise ValueError(msg)
+        if any("\0" in text for text in (*self.constants.values(), *self.properties)):
+            msg = "a constant or the name of a property holds a NUL character"
             raise ValueError(msg)
         if (self.format == "fixed") != bool(self.widths) or (
             self.widths and len(self.widths) != len(self.header or ())
@@ -141,10 +144,17 @@ def shipped_mappings() -> list[str]:
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name no file can have
+        return False
+
+
 def load_mapping(name: str | Path) -> Mapping:
     """The mapping in this file, or the one of this name that comes with Pehle."""
     path = Path(name)
-    if path.is_file():
+    if _is_file(path):
         content, label = path.read_bytes(), str(path)
     elif str(name) in shipped_mappings():
         content, label = (files("templates") / "mappings" / f"{name}.toml").read_bytes(), str(name)
@@ -156,7 +166,7 @@ def load_mapping(name: str | Path) -> Mapping:
         )
     try:
         return Mapping.model_validate(tomllib.loads(content.decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"The mapping {label} is not TOML: {error}.", remedy="Correct it.", file=label) from error
     except ValidationError as error:
         first = error.errors()[0]

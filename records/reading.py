@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -224,6 +225,9 @@ def _csv_cells(lines: Lines, separator: str) -> Iterator[Row]:
             yield taken[0][0], text.rstrip("\r\n"), cells
 
 
+_NUL_ESCAPE = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # not a backslash before the four characters u0000
+
+
 class _Exact(float):
     """A JSON number with the text it was written in, so that an amount loses no digit."""
 
@@ -267,7 +271,7 @@ def _no_number(text: str) -> float:
 def _require_whole_characters(value: Any) -> None:
     """Escapes can spell a NUL, or half a character, which no UTF-8 file can hold."""
     text = json.dumps(value, ensure_ascii=False)
-    if "\\u0000" in text:
+    if _NUL_ESCAPE.search(text):
         msg = "it holds a NUL character"
         raise ValueError(msg)
     try:

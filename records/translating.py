@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from json import dumps as to_json
 
 from records.canonical import COLUMNS
 from records.errors import InputError
@@ -20,7 +21,11 @@ EARLIEST_YEAR = 1990  # events before that are misread dates (1970: an empty epo
 CLOCK_SKEW = timedelta(days=2)  # a source's clock may run ahead of ours by a time zone or so
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 _WORDS = ("event_id", "customer_id", "name", "channel", "product", "topic", "currency")
-_ZONED = r"'([+-]\d{2}(:?\d{2})?|[A-Za-z][A-Za-z0-9/_+-]*)$'"  # +05:30, Z, Europe/Berlin
+_ZONED = r"'([+-](0\d|1[0-5])(:?[0-5]\d)?|[A-Za-z][A-Za-z0-9/_+-]*)$'"  # +05:30, Z, Europe/Berlin
+# Nothing may follow the seconds: DuckDB would leave out an offset it half understands.
+_LOCAL = r"'\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:\d{1,2}(:\d{1,2}([.]\d+)?)?)?'"
+_NUL_ESCAPE = r"'(^|[^\\])(\\\\)*\\u0000'"  # in JSON; not a backslash before the four characters u0000
+LONGEST_ID = 500  # characters; databases index ids, and PostgreSQL's index has room for no more
 _NO_JSON_NUMBER = r"'[:\[,]-?(nan|inf|NaN|Inf)'"
 _CANONICAL = Mapping(columns={name: Rule(column=name) for name in COLUMNS})
 
@@ -41,6 +46,9 @@ def translation_sql(mapping: Mapping | None, sources: Sequence[str], relation: s
     faults = [*skips, *_faults(now)]
     longest = " or ".join(f"length({cell}) > {MAX_CELL}" for cell in cells.values())
     faults.insert(0, (longest, literal(f"a cell is longer than {MAX_CELL} characters"), "null"))
+    faults.insert(
+        1, (" or ".join(f"contains({cell}, chr(0))" for cell in cells.values()), "'it holds a NUL character'", "null")
+    )
     texts = ", ".join(f"cast({cell} as varchar) as {cell}" for cell in cells.values())
     output = [
         "coalesce(received_at, occurred_at) as received_at" if name == "received_at" else name for name in COLUMNS
@@ -118,7 +126,8 @@ def _time(given: str, rule: Rule, zone: str) -> str:
         # Beyond some 290,000 years make_timestamptz fails; such a number is no time at all.
         return f"make_timestamptz(case when abs({micros}) < 9000000000000000 then {micros} end)"
     if rule.format == "iso":
-        local = f"try_cast({given} as timestamp) at time zone {literal(zone)}"
+        plain = f"case when regexp_full_match({given}, {_LOCAL}) then {given} end"
+        local = f"try_cast({plain} as timestamp) at time zone {literal(zone)}"
         zoned = f"length({given}) > 10 and regexp_matches({given}, {_ZONED})"
         return f"case when {zoned} then try_cast({given} as timestamptz) else {local} end"
     if "%" not in rule.format:
@@ -149,7 +158,7 @@ def _properties(mapping: Mapping, cells: dict[str, str], json: bool) -> str:
             "boolean": f"coalesce(cast(try_cast({text} as boolean) as varchar), cast(to_json({text}) as varchar))",
             "json": f"case when json_valid({text}) then {text} else cast(to_json({text}) as varchar) end",
         }[kind]
-        name = literal('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '":')
+        name = literal(to_json(key, ensure_ascii=False) + ":")
         members.append(f"case when {text} is not null then {name} || {value} end")
     return f"nullif('{{' || concat_ws(',', {', '.join(members)}) || '}}', '{{}}')"
 
@@ -158,6 +167,9 @@ def _faults(now: datetime) -> list[tuple[str, str, str]]:
     """(condition, reason, value) of everything that can be wrong with a row, the first that holds counts."""
     latest = literal((now + CLOCK_SKEW).isoformat())
     faults = [("given_customer_id is null", "'customer_id is missing'", "null")]
+    for name in ("event_id", "customer_id"):
+        reason = literal(f"{name} is longer than {LONGEST_ID} characters")
+        faults.append((f"length(given_{name}) > {LONGEST_ID}", reason, f"given_{name}"))
     faults.append(("given_occurred_at is null", "'occurred_at is missing'", "null"))
     for name in ("occurred_at", "received_at"):
         given = f"given_{name}"
@@ -181,5 +193,6 @@ def _faults(now: datetime) -> list[tuple[str, str, str]]:
             "'properties is not a JSON object'",
             "given_properties",
         ),
+        (f"regexp_matches(properties, {_NUL_ESCAPE})", "'it holds a NUL character'", "given_properties"),
     ]
     return faults

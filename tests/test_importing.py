@@ -147,7 +147,7 @@ def test_objects_in_parquet_become_json(log: EventLog, tmp_path: Path, now: date
         ("e9,C-1,2026-02-30,page_viewed,,,,", "occurred_at cannot be read as a time", "2026-02-30"),
         ("e9,C-1,1970-01-01,page_viewed,,,,", "occurred_at is before 1990", "1970-01-01"),
         ("e9,C-1,2999-01-01,page_viewed,,,,", "occurred_at lies in the future", "2999-01-01"),
-        ("e9,C-1,infinity,page_viewed,,,,", "occurred_at lies in the future", "infinity"),
+        ("e9,C-1,infinity,page_viewed,,,,", "occurred_at cannot be read as a time", "infinity"),
         ("e9,C-1,2026-05-01,page_viewed,,,,soon", "received_at cannot be read as a time", "soon"),
         ("e9,C-1,2026-05-01,Page Viewed,,,,", "name is not snake_case", "Page Viewed"),
         ('e9,C-1,2026-05-01,page_viewed,"1,5",,,', "amount is not a number of our size", "1,5"),
@@ -386,3 +386,98 @@ def test_an_import_leaves_no_scratch_and_tells_its_progress(log: EventLog, tmp_p
     assert seen == [50_000, 60_000]
     assert sorted(item.name for item in log.data.iterdir()) == ["events"]
     assert log.summary().count == 60_000
+
+
+# ── hostile files ─────────────────────────────────────────────────────────────────────────────────────────
+def test_a_row_that_would_hurt_later_readers_is_put_aside(take: Callable[..., ImportReport]) -> None:
+    deep = '{"a":' + "[" * 200 + "]" * 200 + "}"
+    wide = '{"a":[' + ",".join(["[1]"] * 200) + "]}"
+    rows = [
+        {"customer_id": "C-1", "properties": deep},
+        {"customer_id": "C-" + "1" * 500},
+        {"customer_id": "C-1", "properties": wide},
+        {"customer_id": "C-1", "text": r"the characters \u0000 spelled out"},
+    ]
+    moment = {"occurred_at": "2026-05-01T10:00:00Z", "name": "page_viewed"}
+    report = take("\n".join(json.dumps({**row, **moment}) for row in rows), "deep.jsonl")
+    assert counts(report) == (2, 0, 2)
+    assert [(reject.line, reject.reason) for reject in report.rejects] == [
+        (1, "properties nest deeper than 100 levels"),
+        (2, "customer_id is longer than 500 characters"),
+    ]
+    nul = take(f"{HEADER},properties\n" + GOOD.format(1) + ',"{""a"":""\\u0000""}"\n')
+    assert [reject.reason for reject in nul.rejects] == ["it holds a NUL character"]
+
+
+@pytest.mark.parametrize("written", ["+99:99", "-15:59:59", "+05:30:00", " -5", "+05:75"])
+def test_an_offset_only_half_understood_is_no_time(take: Callable[..., ImportReport], written: str) -> None:
+    report = take(f"{HEADER}\ne1,C-1,2026-05-01T10:00:00{written},page_viewed\n")
+    assert [reject.reason for reject in report.rejects] == ["occurred_at cannot be read as a time"]
+
+
+def parquet(tmp_path: Path, **columns: Any) -> Path:
+    good: dict[str, Any] = {"customer_id": ["a", "b"], "name": ["x", "x"], "occurred_at": ["2026-05-01", "2026-05-02"]}
+    file = tmp_path / "events.parquet"
+    pq.write_table(pa.table({**good, **columns}), file)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("columns", "taken"),
+    [
+        ({"occurred_at": pa.array([2**62, 1_767_225_600_000_000], pa.timestamp("us"))}, (1, 0, 1)),
+        ({"occurred_at": pa.array([20_454, 2**31 - 1], pa.date32())}, (1, 0, 1)),
+        ({"customer_id": ["a\0b", "b"]}, (1, 0, 1)),
+        ({"amount": pa.array([1, None], pa.decimal256(60, 2))}, (2, 0, 0)),
+        ({"rating": pa.array([1, 2], pa.float32()).cast(pa.float16())}, (2, 0, 0)),
+    ],
+)
+def test_values_of_parquet_no_text_file_could_hold(
+    log: EventLog, tmp_path: Path, now: datetime, columns: dict[str, Any], taken: tuple[int, int, int]
+) -> None:
+    report = import_events(log, [parquet(tmp_path, **columns)], None, now, log.data / "quarantine")
+    assert counts(report) == taken
+
+
+def test_damage_inside_a_parquet_file_is_refused_by_name(log: EventLog, tmp_path: Path, now: datetime) -> None:
+    file = parquet(tmp_path)
+    content = bytearray(file.read_bytes())
+    content[4:40] = b"\xff" * 36  # the first page; the footer stays whole
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"events\.parquet cannot be read as Parquet"):
+        import_events(log, [file], None, now, log.data / "quarantine")
+    assert log.summary().count == 0
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"columns": {"amount": {"column": "a", "multiply": "1e400"}}},
+        {"columns": {"amount": {"column": "a", "multiply": "0.0000001"}}},
+        {"constants": {"channel": "a\0b"}},
+        {"skip": [{"column": "a", "equals": "1", "reason": ""}]},
+        {"format": "fixed", "widths": [-1], "header": ["a"]},
+    ],
+)
+def test_a_mapping_with_values_that_cannot_work_is_refused(mapping: dict[str, Any]) -> None:
+    columns = {"customer_id": "a", "occurred_at": "a", "name": "a", **mapping.pop("columns", {})}
+    with pytest.raises(ValueError, match=r"multiply|NUL|reason|widths"):
+        Mapping.model_validate({"columns": columns, **mapping})
+
+
+@pytest.mark.parametrize("wrong", [{"timezone": "localtime"}, {"format": "%Q"}])
+def test_what_only_the_database_knows_to_be_wrong_is_refused(
+    take: Callable[..., ImportReport], wrong: dict[str, str]
+) -> None:
+    moment = {"column": "occurred_at", "format": wrong.get("format", "iso")}
+    mapping = {"columns": {"customer_id": "customer_id", "name": "name", "occurred_at": moment}}
+    with pytest.raises(InputError, match=r"events\.csv cannot be translated"):
+        take(
+            f"{HEADER}\ne1,C-1,2026-05-01,page_viewed\n", mapping={**mapping, "timezone": wrong.get("timezone", "UTC")}
+        )
+
+
+def test_a_property_may_have_any_name(log: EventLog, take: Callable[..., ImportReport]) -> None:
+    columns = {name: name for name in HEADER.split(",")}
+    take(f"{HEADER}\n{GOOD.format(1)}\n", mapping={"columns": columns, "properties": {'a\n"b"': "name"}})
+    assert json.loads(rows(log)[0]["properties"]) == {'a\n"b"': "page_viewed"}
