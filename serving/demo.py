@@ -118,8 +118,8 @@ def move_on(home: Home, to: datetime, wall: datetime) -> str:
         sent.append(jobs.send(home, moment, "demo"))
     if not lived:
         return sent[-1]
-    as_of = jobs.default_as_of(home.log)
-    return f"{len(lived)} days passed; {jobs.score(home, as_of, to)}; {jobs.plan(home, as_of, to)}"
+    as_of = jobs.known_until(home.log, to)
+    return f"{len(lived)} days passed; {_score(home, as_of, to)}; {jobs.plan(home, as_of, to)}"
 
 
 def simulate_until(home: Home, now: datetime) -> int:
@@ -220,8 +220,19 @@ def _learn_and_plan(
     home: Home, as_of: datetime, now: datetime
 ) -> Iterator[tuple[str, Callable[[Callable[[str], None]], str]]]:
     yield "train", lambda done: jobs.train(home, as_of, now)
-    yield "score", lambda done: jobs.score(home, as_of, now)
+    yield "score", lambda done: _score(home, as_of, now)
     yield "plan", lambda done: jobs.plan(home, as_of, now)
+
+
+def _score(home: Home, as_of: datetime, now: datetime) -> str:
+    """Scores of the model in use. Too few customers may teach a model that no gate lets pass; the demo then shows the
+    newest one and says so, where a real home would refuse.
+    """
+    from training.registry import Registry
+
+    if Registry(home.mlruns).champion_version() is not None:
+        return jobs.score(home, as_of, now)
+    return jobs.score(home, as_of, now, "latest") + "; no model passed the gate, more customers would help"
 
 
 def _hear(home: Home, events: pa.Table) -> None:

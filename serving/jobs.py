@@ -39,6 +39,14 @@ def default_as_of(log: EventLog) -> datetime:
     return last.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
+def known_until(log: EventLog, now: datetime) -> datetime:
+    """Where the data of a scheduled job end: at the end of the log, and never after `now`.
+
+    Today's own messages are in the log by then, and its end would be tonight.
+    """
+    return min(default_as_of(log), now)
+
+
 def import_new(home: Home, now: datetime) -> str:
     """Live events from the inbox and files from the incoming folder; in a simulated home, the days gone by."""
     moved = move_inbox(home.engine, home.log)
@@ -92,13 +100,13 @@ def train(home: Home, as_of: datetime, now: datetime, progress: Progress = quiet
     return f"{result.winner} won; {result.why}"
 
 
-def score(home: Home, as_of: datetime, now: datetime) -> str:
-    """Every eligible customer scored with the model in use."""
+def score(home: Home, as_of: datetime, now: datetime, model: str = "champion") -> str:
+    """Every eligible customer scored with the model in use, or with another one that is named."""
     from serving.scoring import score as score_customers
     from training.registry import Registry
 
     registry = Registry(home.mlruns)
-    version, _ = registry.resolve("champion")
+    version, _ = registry.resolve(model)
     run = score_customers(home.log, home.engine, registry.load(version), version, home.settings, as_of, now)
     return f"{run.customers} customers scored with model {version}, data until {as_of:%Y-%m-%d %H:%M} UTC"
 
@@ -128,9 +136,9 @@ def work(home: Home, owner: str) -> Mapping[str, Callable[[datetime, datetime], 
     """The jobs by the names the schedule knows; each takes (slot, now)."""
     return {
         "import": lambda slot, now: import_new(home, now),
-        "retrain": lambda slot, now: train(home, default_as_of(home.log), now),
-        "score": lambda slot, now: score(home, default_as_of(home.log), now),
-        "plan": lambda slot, now: plan(home, default_as_of(home.log), now),
+        "retrain": lambda slot, now: train(home, known_until(home.log, now), now),
+        "score": lambda slot, now: score(home, known_until(home.log, now), now),
+        "plan": lambda slot, now: plan(home, known_until(home.log, now), now),
         "send": lambda slot, now: send(home, now, owner),
     }
 
