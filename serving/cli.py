@@ -54,6 +54,11 @@ def main() -> None:
     except PehleError as error:
         tell(f"pehle: {error}")
         sys.exit(1)
+    except OSError as error:  # the disk is full, a folder may not be written, the reader of a pipe went away
+        if not isinstance(error, BrokenPipeError):
+            said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+            tell(f"pehle: {said}. Check the disk and the rights.")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -156,18 +157,26 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
 
 
-def run_forever(ticks: Sequence[Callable[[], object]]) -> None:
+def run_forever(ticks: Sequence[Callable[[], object]], until: Callable[[], bool] = lambda: False) -> None:
     """Call each of `ticks` every few seconds, each in a thread of its own, until the process is told to stop.
+
+    Also stops, at once and like a killed process, when `until` says so: nobody is left to tell it.
 
     Sending has its own tick: a retraining that takes an hour must not hold back tonight's messages.
     """
+    # A tick still busy when the next one comes is the normal case here, not something to warn about.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     scheduler = BlockingScheduler(timezone="UTC")
-    for one in ticks:
+
+    def stop_if_over() -> None:
+        if until():
+            log.info("the web app is gone; stopped")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    for one in (*ticks, stop_if_over):
         scheduler.add_job(
             one, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None
         )
-    # A tick still busy when the next one comes is the normal case here, not something to warn about.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
         scheduler.start()
     except (KeyboardInterrupt, SystemExit):

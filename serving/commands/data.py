@@ -21,6 +21,7 @@ from serving.commands.shared_options import (
     show_table,
     tell,
     wall_clock,
+    writable,
 )
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ def import_events_command(
     """
     from records.importing import import_events
     from records.mapping import load_mapping
-    from serving.home import REAL, create_home
+    from serving.home import REAL, Home, create_home
 
     found = load_mapping(mapping) if mapping else None
-    place = create_home(home_path(home), REAL)
+    _all_there(files)
+    place = Home(home_path(home).resolve()) if dry_run else create_home(home_path(home), REAL)
     report = import_events(
         place.log,
         files,
@@ -74,9 +76,30 @@ def import_customers_command(files: Files, home: HomeOption = None, as_json: Jso
     from records.importing import import_customers
     from serving.home import REAL, create_home
 
+    _all_there(files)
     place = create_home(home_path(home), REAL)
     report = import_customers(place.engine, files, now=wall_clock(), quarantine=place.data / "quarantine")
     _show_report(report, as_json=as_json, dry_run=False)
+
+
+def _all_there(files: list[Path]) -> None:
+    """Look for the files before a home is made for them: a mistyped name must not leave one behind.
+
+    Raises
+    ------
+    InputError
+        One of them is not there, or is a folder.
+    """
+    from records.errors import InputError
+
+    for file in files:
+        if file.is_dir():
+            msg, remedy = f"{file} is a folder.", f"Name the files in it: {file}/*."
+        elif not file.exists():
+            msg, remedy = f"There is no file {file}.", "Check the name, and the folder you are in."
+        else:
+            continue
+        raise InputError(msg, remedy=remedy, file=str(file))
 
 
 def _told_rows() -> Callable[[Path, int], None] | None:
@@ -142,6 +165,7 @@ def features_build(
     from features.build import write_signals
 
     place = opened(home)
+    writable(out)
     cutoff = as_of_or_default(place, as_of)
     rows = write_signals(place.log, cutoff, out)
     tell(f"{rows} people written to {out}.")

@@ -27,7 +27,7 @@ def demo(
     port: Annotated[int | None, typer.Option(metavar="P", help="Port; a taken one moves on to the next.")] = None,
     home: HomeOption = None,
 ) -> None:
-    """A simulated telecom and shop, Saral: two years of customers, a trained model, and a list waiting for your yes.
+    """A simulated telecom and shop, Saral: 18 months of customers, a trained model, and a list waiting for your yes.
 
     Example: pehle demo --customers 2000
     """

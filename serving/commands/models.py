@@ -19,6 +19,7 @@ from serving.commands.shared_options import (
     show_json,
     show_table,
     tell,
+    writable,
 )
 
 models = typer.Typer(
@@ -169,6 +170,8 @@ def score(
     from training.registry import Registry
 
     place = opened(home)
+    if out is not None:
+        writable(out)
     cutoff = as_of_or_default(place, as_of)
     registry = Registry(place.mlruns)
     version, _ = registry.resolve(model)

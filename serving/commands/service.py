@@ -38,7 +38,12 @@ def serve(port: PortOption = None, reviewer: ReviewerOption = "Meera Iyer", home
     run_web(place, port, reviewer)
 
 
-def work(home: HomeOption = None) -> None:
+def work(
+    home: HomeOption = None,
+    beside: Annotated[
+        bool, typer.Option("--beside", hidden=True, help="End with the process that began this one.")
+    ] = False,
+) -> None:
     """Scheduler and sender: import, score, plan and retrain by night, send when messages are due. Ends with Ctrl-C.
 
     Example: pehle work
@@ -52,9 +57,9 @@ def work(home: HomeOption = None) -> None:
 
     place = opened(home)
     _log_to_stderr()
-    owner = owner_name()
+    owner, parent = owner_name(), os.getppid() if beside else None
     told = False
-    while True:
+    while not _left_alone(parent):
         with leadership(place.engine, place.data) as leads:
             if leads:
                 tell(f"Working in {place.path}; Ctrl-C ends it.")
@@ -63,12 +68,17 @@ def work(home: HomeOption = None) -> None:
                 )
                 rare = [job for job in JOBS if not job.frequent]
                 often = [job for job in JOBS if job.frequent]
-                run_forever([partial(each, rare), partial(each, often)])
+                run_forever([partial(each, rare), partial(each, often)], until=partial(_left_alone, parent))
                 return
         if not told:
             tell("Another process works in this home; waiting to take over.")
             told = True
         sleep(TICK_SECONDS)
+
+
+def _left_alone(parent: int | None) -> bool:
+    """Has the web app this worker belongs to died without ending it?"""
+    return parent is not None and os.getppid() != parent
 
 
 def up(port: PortOption = None, reviewer: ReviewerOption = "Meera Iyer", home: HomeOption = None) -> None:
@@ -82,9 +92,14 @@ def up(port: PortOption = None, reviewer: ReviewerOption = "Meera Iyer", home: H
 
 def run_up(place: Home, port: int | None, reviewer: str) -> None:
     """Serve, with a worker process that ends when this one does."""
+    import signal
+
     socket, place = _listening(place, port)
-    command = [sys.executable, "-m", "serving.cli", "work", "--home", str(place.path)]
+    command = [sys.executable, "-m", "serving.cli", "work", "--beside", "--home", str(place.path)]
     worker = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command, no shell
+    # When the web app is told to end, uvicorn closes it and then raises the signal again: unhandled, that would end
+    # this process before it could end the worker.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         _run_app(place, socket, reviewer)
     finally:
@@ -150,7 +165,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     events = found["events"]
     if not isinstance(events, dict) or not isinstance(found["jobs"], list) or not isinstance(found["outreach"], dict):
         raise TypeError
-    show(f"{events['count']} events from {found['customers']} customers, {events['first']} to {events['last']}")
+    span = f", {events['first']} to {events['last']}" if events["count"] else "; import some with `pehle import events`"
+    show(f"{events['count']} events from {found['customers']} customers{span}")
     show(f"model in use: {found['champion'] or 'none; make one with `pehle train`'}")
     waiting = ", ".join(f"{count} {state}" for state, count in found["outreach"].items()) or "none planned"
     show(f"outreach: {waiting}")

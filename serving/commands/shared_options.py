@@ -87,6 +87,25 @@ def as_of_or_default(home: Home, text: str | None) -> datetime:
     return found
 
 
+def writable(out: Path) -> Path:
+    """`--out`, looked at before the work begins and not after it.
+
+    Raises
+    ------
+    InputError
+        Its ending is neither of those we write, or its folder is not there.
+    """
+    from records.errors import InputError
+
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        msg = f"{out.name} ends in {out.suffix or 'nothing'!r}."
+        raise InputError(msg, remedy="Use a name ending in .csv or .parquet.", file=str(out))
+    if not out.parent.is_dir():
+        msg = f"There is no folder {out.parent} for {out.name}."
+        raise InputError(msg, remedy="Make it first, or name another.", file=str(out))
+    return out
+
+
 def tell(line: str) -> None:
     """A line for the person at the terminal; stdout stays clean for data."""
     print(line, file=sys.stderr, flush=True)  # noqa: T201

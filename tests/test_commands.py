@@ -1,0 +1,116 @@
+"""The commands as a person types them: what is refused is one line, what is wrong leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from serving.home import REAL, create_home
+
+PEHLE = (sys.executable, "-m", "serving.cli")
+EVENTS = "customer_id,occurred_at,name\nBo,2026-11-01,order_completed\n"
+
+
+def pehle(*words: str | Path, **more: object) -> subprocess.CompletedProcess[str]:
+    command = [*PEHLE, *(str(word) for word in words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **more)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return create_home(tmp_path / "shop", REAL).path
+
+
+@pytest.mark.parametrize("name", ["nosuch.csv", "folder"])
+def test_a_file_that_is_not_one_is_refused_before_a_home_is_made(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    done = pehle("import", "events", tmp_path / name, "--home", tmp_path / "new")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert ("is a folder" if name == "folder" else "There is no file") in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_dry_run_counts_and_makes_no_home(tmp_path: Path) -> None:
+    file = tmp_path / "events.csv"
+    file.write_text(EVENTS, encoding="utf-8")
+    done = pehle("import", "events", file, "--dry-run", "--json", "--home", tmp_path / "new")
+    assert (done.returncode, done.stdout) == (0, '{"accepted": 1, "duplicates": 0, "rejected": 0}\n')
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("command", [("score",), ("features", "build")])
+@pytest.mark.parametrize(("out", "said"), [("nowhere/f.csv", "There is no folder"), ("f.xlsx", "ends in '.xlsx'")])
+def test_where_nothing_can_be_written_is_said_first(
+    shop: Path, tmp_path: Path, command: tuple[str, ...], out: str, said: str
+) -> None:
+    done = pehle(*command, "--out", tmp_path / out, "--home", shop)
+    assert (done.returncode, done.stderr.count("\n"), said in done.stderr) == (1, 1, True), done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_one_line_and_no_traceback(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(EVENTS, encoding="utf-8")
+    assert pehle("import", "events", tmp_path / "events.csv", "--home", shop).returncode == 0
+    (tmp_path / "signals.csv").mkdir()  # a folder stands where the file should go
+    done = pehle("features", "build", "--out", tmp_path / "signals.csv", "--home", shop)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert done.stderr.splitlines()[-1].startswith("pehle: ")
+
+
+def test_the_state_of_an_empty_home_has_no_none_in_it(shop: Path) -> None:
+    done = pehle("status", "--home", shop)
+    assert done.stdout.splitlines()[0] == "0 events from 0 customers; import some with `pehle import events`"
+
+
+def lines_until(process: subprocess.Popen[str], wanted: str) -> None:
+    """Read what the process says until the wanted words come."""
+    assert process.stderr is not None
+    assert any(wanted in line for line in process.stderr), f"never said {wanted!r}"
+
+
+def child_of(parent: int) -> int:
+    """The one process that `parent` began."""
+    found = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
+    assert len(found) == 1, found
+    return int(found[0])
+
+
+def running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def within(seconds: float, true: Callable[[], bool]) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if true():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for the worker in /proc")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_the_web_app(shop: Path, how: signal.Signals) -> None:
+    command = [*PEHLE, "up", "--port", "0", "--home", str(shop)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as app:
+        try:
+            lines_until(app, "Ctrl-C ends it")  # said by the worker: it leads
+            worker = child_of(app.pid)
+            os.kill(app.pid, how)
+            app.wait(timeout=30)
+            assert within(20, lambda: not running(worker)), "the worker still runs"
+            if how is signal.SIGTERM:
+                assert app.returncode == 0
+        finally:
+            if app.poll() is None:
+                os.killpg(app.pid, signal.SIGKILL)
