@@ -139,6 +139,7 @@ class EventLog:
             }
         )
         con.execute("set TimeZone = 'UTC'")
+        con.execute("set enable_progress_bar = false")  # it would be printed among the answers of `python -c` programs
         con.execute(f"create view events as select * from {self.relation_sql()}")
         return con
 
