@@ -52,6 +52,7 @@ def connect(url: str) -> Engine:
         engine = create_engine(
             address.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
+            hide_parameters=True,  # customers' values may stand in no error message, and so in no log
             connect_args={"options": "-c timezone=UTC"},
         )
         return engine
@@ -61,7 +62,7 @@ def connect(url: str) -> Engine:
             remedy="Use sqlite:///path or postgresql://user@host/name.",
             value=family,
         )
-    engine = create_engine(address)
+    engine = create_engine(address, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     # create_engine offers no way to name the class; the subclass adds a method and no state.

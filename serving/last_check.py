@@ -108,7 +108,10 @@ def may_go(
         return Verdict(reason="held_out")
     if row.expires_at <= now:
         return Verdict(reason="expired")
-    if why_words_differ(row) is not None:
+    if row.approved_by is None:
+        return Verdict(reason="not_approved")
+    # A service message may go to whom an offer may not: which of the two it is, the playbook says, not the row.
+    if why_words_differ(row) is not None or (row.message, row.purpose) != (play.message, play.purpose):
         return Verdict(reason="words_changed")
     allowed, why = load_permissions(connection, [row.customer_id], now).may(row.customer_id, row.channel, row.purpose)
     if not allowed:

@@ -91,6 +91,16 @@ NOT_SENT: Mapping[str, Reason] = {
         hi="मैसेज की बात अब सही नहीं रही",
         mend="Nothing to mend.",
     ),
+    "not_approved": Reason(
+        en="nobody approved it",
+        hi="इसे किसी ने मंज़ूर नहीं किया",
+        mend="Plan again, and approve it on the list.",
+    ),
+    "no_play": Reason(
+        en="the playbook no longer has this message's play",
+        hi="प्लेबुक में अब यह प्ले नहीं है",
+        mend="Plan again.",
+    ),
     "words_changed": Reason(
         en="the words or the address changed after the approval",
         hi="मंज़ूरी के बाद मैसेज या पता बदल गया",

@@ -123,7 +123,14 @@ def _claim(sender: Sender, ids: Sequence[str]) -> list[Outreach]:
     return sorted(found, key=lambda row: (row.send_at, row.outreach_id))
 
 
-def _send_held(sender: Sender, held: Sequence[Outreach], report: SendReport) -> None:
+def _send_held(sender: Sender, claimed: Sequence[Outreach], report: SendReport) -> None:
+    held = [row for row in claimed if row.play in {play.name for play in sender.playbook.plays}]
+    for row in claimed:
+        if row not in held:  # it cannot be asked whether this is still true, and the others need not wait for it
+            end(sender, row, State.CANCELLED, NOT_SENT["no_play"].en)
+            report.skipped["no_play"] += 1
+    if not held:
+        return
     look = look_again(sender.engine, sender.log, sender.settings, sender.playbook, held, sender.now)
     customers = find_customers(sender.engine, {row.customer_id for row in held})
     secret = link_secret(sender.engine)
@@ -132,8 +139,9 @@ def _send_held(sender: Sender, held: Sequence[Outreach], report: SendReport) -> 
         try:
             # Altered rows are not composed at all; the last check then says why they end.
             message = None if why_words_differ(row) else compose(row, sender.settings, secret, sender.now)
-        except PehleError as error:
-            end(sender, row, State.CANCELLED, f"the message cannot be built: {error.message}")
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others go out
+            why = error.message if isinstance(error, PehleError) else type(error).__name__
+            end(sender, row, State.CANCELLED, f"the message cannot be built: {why}")
             report.skipped["no_words"] += 1
             continue
         if _fence(sender, row, customer, look, report) and message is not None:

@@ -207,7 +207,7 @@ def _as_setting_error(error: ValidationError, file: Path | None) -> SettingError
     if first["type"] == "extra_forbidden":
         msg = f"Unknown setting {key!r} in {source}."
         return SettingError(msg, remedy="Remove it, or see README, Settings, for the names.", key=key, source=source)
-    secret = any(word in key for word in ("password", "url"))
+    secret = any(word in key for word in ("password", "url")) or key in ("sending", "store")  # a whole section
     value = "(hidden)" if secret else repr(first["input"])
     msg = f"Setting {key!r} has the value {value}: {first['msg']}."
     return SettingError(msg, remedy=f"Change it in {source} or in the environment.", key=key, value=value)

@@ -281,3 +281,12 @@ def test_a_real_home_with_a_mail_server_writes_e_mail_only(tmp_path: Path) -> No
 
 def test_without_a_mail_server_everything_stays_here(tmp_path: Path) -> None:
     assert not any(channel.live for channel in open_channels(SendingOptions(), tmp_path, simulated=False).values())
+
+
+def test_the_mail_servers_password_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("correct horse\n", encoding="utf-8")
+    options = SendingOptions(smtp_host="127.0.0.1", smtp_user="pehle", smtp_password_file=file)
+    channel = open_channels(options, tmp_path, simulated=False)["email"]
+    assert isinstance(channel, Smtp)
+    assert channel.password == "correct horse"

@@ -180,3 +180,11 @@ def test_another_database_is_refused(address: str) -> None:
 def test_batches_are_small_and_complete() -> None:
     sizes = [len(batch) for batch in batches(range(2 * BATCH_ROWS + 1))]
     assert sizes == [BATCH_ROWS, BATCH_ROWS, 1]
+
+
+def test_no_customers_value_stands_in_an_error(engine: Engine) -> None:
+    with pytest.raises(IntegrityError) as refusal, engine.begin() as connection:
+        connection.execute(
+            provider_messages.insert(), {"provider": "p", "provider_id": "asha@example.invalid", "outreach_id": "none"}
+        )
+    assert "asha@example.invalid" not in str(refusal.value)

@@ -177,6 +177,11 @@ CHANGES: list[tuple[str, str, Change, str]] = [
     ("another amount", "bala", altered("bala", variables={"amount": "₹1"}), "words_changed"),
     ("another approval", "asha", altered("asha", approval_hash="0" * 64), "words_changed"),
     ("another channel", "asha", altered("asha", channel="email"), "words_changed"),
+    ("an offer called a service message", "hari", altered("hari", purpose="service"), "words_changed"),
+    ("another play", "asha", altered("asha", play="payment_help"), "words_changed"),
+    ("nobody approved it", "asha", altered("asha", approved_by=None), "not_approved"),
+    ("a play that is gone", "asha", altered("asha", play="of_last_year"), "no_play"),
+    ("variables that are none", "asha", altered("asha", variables=[1]), "no_words"),
 ]
 
 

@@ -62,6 +62,12 @@ def test_a_secret_stays_out_of_sight(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "correct horse" not in repr(settings)
 
 
+def test_a_secret_in_the_wrong_place_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"'store' has the value \(hidden\)") as refusal:
+        load_settings(written(tmp_path, 'store = "postgresql://me:correct-horse@db/pehle"\n'), {})
+    assert "correct-horse" not in str(refusal.value)
+
+
 def test_a_missing_secret_file_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PEHLE_STORE__URL_FILE", "/nowhere/url")
     with pytest.raises(SettingError, match=r"store.url_file names /nowhere/url"):

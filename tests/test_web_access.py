@@ -140,9 +140,12 @@ def test_a_form_of_another_site_is_refused(
     assert client.post("/lists/L-0148/decide", data=data, headers=headers).status_code == status
 
 
-def test_a_form_without_this_sessions_token_is_refused(client: TestClient, home: Home, clock: Clock) -> None:
+@pytest.mark.parametrize("token", ["", "0" * 64, "é" * 64, "\0"])
+def test_a_form_without_this_sessions_token_is_refused(
+    client: TestClient, home: Home, clock: Clock, token: str
+) -> None:
     sign_in(client, home, clock)
-    answer = client.post("/lists/L-0148/decide", data={"form_token": "0" * 64, "approve_one": "O-17"})
+    answer = client.post("/lists/L-0148/decide", data={"form_token": token, "approve_one": "O-17"})
     assert answer.status_code == 403
     assert "Nothing was changed" in answer.text
 

@@ -75,7 +75,7 @@ def open_channels(options: SendingOptions, outbox: Path, *, simulated: bool) -> 
             host=options.smtp_host,
             port=options.smtp_port,
             user=options.smtp_user,
-            password=options.smtp_password.get_secret_value(),
+            password=options.password(),
             starttls=options.smtp_starttls,
         )
     }

@@ -57,7 +57,7 @@ async def read_form(request: Request) -> FormData:
     refuse_foreign(request)
     form = await request.form(max_fields=2_000)
     expected = form_token(request.cookies.get(SESSION_COOKIE, ""))
-    if not hmac.compare_digest(str(form.get("form_token", "")), expected):
+    if not hmac.compare_digest(str(form.get("form_token", "")).encode(errors="replace"), expected.encode()):
         raise HTTPException(403, "form")
     return form
 
