@@ -39,8 +39,15 @@ def _last_message(one: Chosen) -> dict[str, Any]:
     if last is None:
         return _check("Has not heard from us yet", "अब तक हमारा कोई मैसेज नहीं गया", "planned")
     days = max(0, (one.send_at - last).days)
-    detail = f"limit {limit}"
-    return _check(f"Last message from us {days} days before", f"पिछला मैसेज {days} दिन पहले गया", "planned", detail)
+    return _check(
+        f"Last message from us {_days(days)} before; {limit} would do",
+        f"पिछला मैसेज {days} दिन पहले गया; {limit} दिन काफ़ी हैं",
+        "planned",
+    )
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
 
 
 def _check(en: str, hi: str, when: str, detail: str = "") -> dict[str, Any]:

@@ -146,6 +146,38 @@ def test_all_are_approved_after_the_number_is_said_again(client: TestClient, hom
     assert "Nothing waits for you in this list." in page
 
 
+def test_what_the_list_costs_stays_when_it_is_approved(client: TestClient) -> None:
+    def cost() -> str:
+        found = re.search(r"<dt>Cost</dt><dd><b>(.*?)</b>", client.get("/lists/L-0148").text)
+        assert found is not None
+        return found[1]
+
+    before = cost()
+    confirm_and_do(client, "approve", scope="all")
+    assert cost() == before != "₹0"
+
+
+def test_what_was_sent_does_not_count_as_approved_on_today(client: TestClient, home: Home) -> None:
+    confirm_and_do(client, "approve", scope="all")
+    with home.engine.begin() as connection:
+        connection.execute(update(outreach).where(outreach.c.outreach_id == "O-17").values(state="sent"))
+    assert "29 messages are approved; the next goes out at" in client.get("/").text
+
+
+def test_all_but_the_unticked_are_approved(client: TestClient, home: Home) -> None:
+    confirm_and_do(client, "approve", scope="all", shown=["O-17", "O-18", "O-19"], id=["O-18", "O-19"])
+    assert state_of(home, "O-17") == "planned"
+    with home.engine.connect() as connection:
+        assert counts(connection, "L-0148").approved == 29
+
+
+def test_only_the_ticked_are_declined(client: TestClient, home: Home) -> None:
+    confirm_and_do(client, "decline", scope="page", shown=["O-17", "O-18"], id=["O-18"])
+    assert (state_of(home, "O-17"), state_of(home, "O-18")) == ("planned", "declined")
+    with home.engine.connect() as connection:
+        assert counts(connection, "L-0148").declined == 1
+
+
 def test_all_but_the_unticked_are_approved(client: TestClient, home: Home) -> None:
     confirm_and_do(client, "approve", scope="all", shown=["O-17", "O-18", "O-19"], id=["O-18", "O-19"])
     assert state_of(home, "O-17") == "planned"

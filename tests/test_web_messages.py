@@ -13,6 +13,7 @@ from web_client import Clock, client_of, form_token_of, sign_in
 from web_home import NOW, web_home
 from web_quarter import measured_quarter
 
+from records.leadership import leadership
 from records.outreach import Outreach, find_outreach
 from records.people import load_permissions
 from records.tables import event_inbox, job_runs, suppression
@@ -137,6 +138,20 @@ def test_the_clock_moves_only_to_what_is_approved(client: TestClient, home: Home
     assert answer.headers["location"] == "/outbox"
 
 
+def test_how_many_went_out_is_a_number_and_not_what_an_address_says(client: TestClient) -> None:
+    assert "The clock was moved to 10:12: 3 sent." in client.get("/outbox?moved=3").text
+    assert "The clock was moved" not in client.get("/outbox?moved=all+is+lost").text
+    client.cookies.set("language", "hi")
+    assert "3 मैसेज गए।" in client.get("/outbox?moved=3").text
+
+
+def test_reading_a_mail_here_does_not_say_that_the_customer_opened_it(client: TestClient, home: Home) -> None:
+    file = next((home.outbox / "email").glob("*.eml"))
+    frame = client.get(f"/outbox/{file.stem}/frame").text
+    assert "/u/" in frame
+    assert "/o/" not in frame
+
+
 # ── links of a message ────────────────────────────────────────────────────────────────────────────────────
 def test_looking_at_the_stop_page_changes_nothing(client: TestClient, home: Home) -> None:
     before = orders(home)
@@ -233,4 +248,9 @@ def test_health_says_ok_and_then_which_job_is_late(home: Home, clock: Clock) -> 
     assert answer.status_code == 503
     assert answer.json() == {"status": "late", "late": ["plan"]}
     signed = sign_in(client_of(home, clock), home, clock)
-    assert "Planning is late" in signed.get("/").text
+    assert 'Start it with <span class="code">pehle work' in signed.get("/").text
+    with leadership(home.engine, home.data):  # somebody works here now
+        page = signed.get("/").text
+    assert "Planning is late" in page
+    assert "A worker is running" in page
+    assert "Start it with" not in page

@@ -217,7 +217,9 @@ def _summary(
     """The line of figures below the title."""
     treated = assumed_saves(connection, the_list.list_id)
     everyone = selection(connection, replace(Filter(list_id=the_list.list_id), tab="all"))
-    waiting = selection(connection, Filter(list_id=the_list.list_id))
+    costs = [
+        selection(connection, Filter(list_id=the_list.list_id, tab=tab)).cost_minor for tab in ("waiting", "approved")
+    ]
     hope: dict[str, float] = {}
     windows = []
     for play in playbook.plays:
@@ -230,7 +232,7 @@ def _summary(
         "people": sum(treated.values()),
         "plays": len(treated),
         "channels": len(everyone.by_channel),
-        "cost": waiting.cost_minor,
+        "cost": sum(costs),
         "hope": [(kind, round(figure)) for kind, figure in hope.items() if round(figure)],
         "measured": the_list.planned_at + timedelta(days=min(windows)) if windows else None,
         "comparison": number.comparison,

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from records.browsing import counts, ended_between, latest_list, left_out_by_reason, times_between
+from records.leadership import leadership
 from records.letters import answers_between, next_send
-from records.outreach import OutreachList, State
+from records.outreach import OutreachList, State, count_by_state
 from records.paging import Filter, selection
 from records.review_queries import Urgent, last_decision, latest_scoring_run, urgent
 from serving.web import charts
@@ -92,7 +93,9 @@ def _list_in_numbers(connection: Connection, newest: OutreachList, day: Day, lan
     chosen = selection(connection, Filter(list_id=newest.list_id))
     number = counts(connection, newest.list_id)
     day.list_id = newest.list_id
-    day.waiting, day.approved = number.waiting, number.approved
+    day.waiting = number.waiting
+    still = count_by_state(connection)  # of every list: an older one may have some that go out later
+    day.approved = sum(still.get(state, 0) for state in _ON_THE_WAY)
     day.cost_minor, day.budget_minor = chosen.cost_minor, newest.budget_minor
     day.decide_by = newest.decide_by
     day.urgent = urgent(connection, newest.list_id, newest.decide_by)
@@ -201,12 +204,15 @@ def _notes(site: Site, language: Language, now: datetime) -> list[Markup]:
     from serving.schedule import status
 
     found = []
+    # Whoever can take the lead here found nobody at work.
+    with leadership(site.home.engine, site.home.data) as free:
+        late = "today.job_late" if free else "today.job_waits"
     for job in status(site.home.engine, site.home.settings.company.zone, now):
         if job.late:
             failed = job.last_state == "failed"
             found.append(
                 language(
-                    "today.job_failed" if failed else "today.job_late",
+                    "today.job_failed" if failed else late,
                     job=language.either(f"jobs.{job.name}", job.name),
                     time=language.when(job.last_run if failed and job.last_run else job.next_run, now),
                     detail=job.detail or "",
