@@ -41,19 +41,39 @@ def sentence(
     sign = -1 if outcome.kind == "no_event" else 1
     low, high = sorted((sign * answer.low, sign * answer.high))
     if verdict == "no clear difference":
-        return {
-            "en": f"No clear difference: of every 100 people we wrote to, between {_amount(low, 'en')} and "
-            f"{_amount(high, 'en')} {outcome.words.en}.",
-            "hi": f"कोई साफ़ फ़र्क़ नहीं: जिन 100 लोगों को मैसेज गया, उनमें {_amount(low, 'hi')} से "
-            f"{_amount(high, 'hi')} {outcome.words.hi}।",
-        }
+        return _no_difference(low, high, outcome)
     change = sign * answer.diff
     way = _MORE if change > 0 else _FEWER
-    near, far = sorted((abs(_per_100(low)), abs(_per_100(high))))
-    number = abs(_per_100(change))
+    number = abs(_per_100(change)) or f"{abs(100 * change):.1f}"
+    near, far = (_per_100(side) for side in sorted((abs(low), abs(high))))
     return {
-        "en": f"Of every 100 people we wrote to, about {number} {way['en']} {outcome.words.en} ({near} to {far}).",
-        "hi": f"जिन 100 लोगों को मैसेज गया, उनमें लगभग {number} {way['hi']} {outcome.words.hi} ({near} से {far})।",
+        "en": f"Of every 100 people we wrote to, about {number} {way['en']} {outcome.words.en} "
+        f"({near or 'under 1'} to {far or 1}).",
+        "hi": f"जिन 100 लोगों को मैसेज गया, उनमें लगभग {number} {way['hi']} {outcome.words.hi} "
+        f"({f'{near} से {far}' if near else f'1 से भी कम से लेकर {far or 1} तक'})।",
+    }
+
+
+def _no_difference(low: float, high: float, outcome: Outcome) -> dict[str, str]:
+    """The interval in words; each side is named once, and a nought takes the side of the other end."""
+    fewest, most = _per_100(low), _per_100(high)
+    if fewest == most == 0:
+        between = {"en": f"as many {outcome.words.en} as without it, give or take under 1", "hi": "लगभग उतने ही"}
+    elif fewest >= 0 or most <= 0:
+        near, far = sorted((abs(fewest), abs(most)))
+        way = _MORE if most > 0 else _FEWER
+        between = {
+            "en": f"between {near} and {far} {way['en']} {outcome.words.en}",
+            "hi": f"{near} से {far} {way['hi']}",
+        }
+    else:
+        between = {
+            "en": f"between {-fewest} {_FEWER['en']} and {most} {_MORE['en']} {outcome.words.en}",
+            "hi": f"{-fewest} {_FEWER['hi']} से {most} {_MORE['hi']}",
+        }
+    return {
+        "en": f"No clear difference: of every 100 people we wrote to, {between['en']}.",
+        "hi": f"कोई साफ़ फ़र्क़ नहीं: जिन 100 लोगों को मैसेज गया, उनमें {between['hi']} {outcome.words.hi}।",
     }
 
 
@@ -69,12 +89,6 @@ def _not_enough(answer: Effect, weeks: int | None) -> dict[str, str]:
 
 def _per_100(share: float) -> int:
     return round(100 * share)
-
-
-def _amount(share: float, language: str) -> str:
-    number = _per_100(share)
-    way = _MORE if number >= 0 else _FEWER
-    return f"{abs(number)} {way[language]}"
 
 
 def summary_sentence(

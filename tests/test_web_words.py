@@ -79,7 +79,16 @@ def test_days_and_times_are_short() -> None:
 
 
 def test_a_change_is_written_with_a_real_minus() -> None:
-    assert [EN.signed(value) for value in (7.6, -1.2, 0.2)] == ["+8", "−1", "0"]
+    assert [EN.signed(value) for value in (7.6, -1.2, 0.0)] == ["+8", "−1", "0"]
+
+
+def test_a_change_that_rounds_to_nought_keeps_its_side() -> None:
+    assert [EN.signed(value) for value in (0.3, -0.26, 0.01)] == ["+0.3", "−0.3", "0"]
+
+
+def test_months_have_three_letters() -> None:
+    september = datetime(2026, 9, 17, 5, tzinfo=UTC)
+    assert (EN.month(september), EN.day(september, september)) == ("Sep", "Thu 17 Sep")
 
 
 def test_devanagari_inside_english_is_marked() -> None:

@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 
 LANGUAGES = ("en", "hi")
 LOCALES = {"en": "en_IN", "hi": "hi_IN"}
+MONTHS = {"en": "en", "hi": "hi_IN"}  # en_IN shortens to four letters: "Sept"
 DEVANAGARI = re.compile(r"[\u0900-\u097F]+(?:[\s\u0900-\u097F,.!?;:–\-]*[\u0900-\u097F]+)*")
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -66,8 +67,8 @@ class Language:
         return str(format_decimal(round(value, digits), locale=self.locale))
 
     def signed(self, value: float) -> str:
-        """+8, −1: a real minus sign, as wide as the plus."""
-        rounded = round(value)
+        """+8, −1, +0.3: a real minus sign, as wide as the plus; a tenth only where the whole would be nought."""
+        rounded = round(value) or round(value, 1)
         return f"+{rounded}" if rounded > 0 else f"\N{MINUS SIGN}{-rounded}" if rounded < 0 else "0"
 
     def percent(self, share: float) -> str:
@@ -107,7 +108,7 @@ class Language:
 
     def month(self, at: datetime) -> str:
         """Nov"""
-        return str(format_datetime(self.local(at), "LLL", locale=self.locale))
+        return str(format_datetime(self.local(at), "LLL", locale=MONTHS[self.code]))
 
     def when(self, at: datetime, now: datetime) -> str:
         """18:40 if it is today, else "Thu 19 Nov 18:40"."""
@@ -123,7 +124,7 @@ class Language:
         local = self.local(at)
         if now is not None and local.year != self.local(now).year:
             pattern += " y"
-        return str(format_datetime(local, pattern, locale=self.locale))
+        return str(format_datetime(local, pattern, locale=MONTHS[self.code]))
 
 
 def in_script(text: object) -> Markup:
