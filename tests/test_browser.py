@@ -8,50 +8,20 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
-from web_home import NOW, web_home
+from browser_app import Served, chromium, opened, running, ticking
+from playwright.sync_api import Browser, Page
+from web_home import web_home
 
 from records.outreach import find_outreach
 from records.people import load_permissions
-from records.reviewers import create_signin_link
 from serving.home import Home, open_home
-from serving.web.app import create_app
-from serving.web.listening import listen
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = [
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 pytestmark = pytest.mark.browser
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running app, and which part of its list to work on."""
-
-    home: Home
-    address: str
-    wall: Callable[[], datetime]
-    path: str
-
-
-def ticking() -> Callable[[], datetime]:
-    """A clock that starts on the tests' day and goes on from there."""
-    started = datetime.now(UTC)
-    return lambda: NOW + (datetime.now(UTC) - started)
 
 
 def own_home(path: Path) -> tuple[Home, Callable[[], datetime], str]:
@@ -69,37 +39,14 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     else:
         shutil.copytree(demo, tmp_path / "home")
         home, wall, path = open_home(tmp_path / "home"), ticking(), "/lists?channel=email"
-    listening, port = listen("127.0.0.1", 0)
-    address = f"http://127.0.0.1:{port}"
-    server = uvicorn.Server(uvicorn.Config(create_app(home, wall, base_url=address), log_level="error"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    yield Served(home=home, address=address, wall=wall, path=path)
-    server.should_exit = True
-    thread.join(timeout=10)
+    with running(home, wall, path) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip(f"no browser is installed (looked for {', '.join(BROWSERS)})")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=False, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
-
-
-def opened(browser: Browser, served: Served, complaints: list[str], **options: Any) -> Page:
-    """Signed in, in a fresh window; whatever the browser complains about is noted."""
-    page = browser.new_context(**options).new_page()
-    page.set_default_timeout(30_000)
-    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    token = create_signin_link(served.home.engine, "Meera Iyer", served.wall())
-    page.goto(f"{served.address}/signin/{token}")
-    page.get_by_role("button", name="Sign in as Meera Iyer").click()
-    return page
 
 
 def to_the_list(page: Page, served: Served) -> None:

@@ -21,7 +21,7 @@ from records.paging import Filter, matching_ids, neighbours, page
 from records.review_queries import chosen, looked_at
 from serving.review import approve, decline, undo
 from serving.web.access import Form, Signed
-from serving.web.one_list import address_of, chosen_filter, chosen_order
+from serving.web.one_list import FIELDS, address_of, chosen_filter, chosen_order
 from serving.web.site import Site, render, site_of
 from serving.web.wording import channel_words
 
@@ -138,7 +138,10 @@ def decide(request: Request, list_id: str, reviewer: Signed, form: Form) -> Resp
         VERBS[verb](site.home.engine, ids, reviewer=reviewer.name, now=site.now(), expected=expected)
     except StateError:
         return _question(request, list_id, form, reviewer.name, changed_from=expected)
-    return RedirectResponse(address_of(list_id, form).with_(tab=None), 303)
+    address = address_of(list_id, form)
+    if picked.scope == "all" and not picked.unticked:
+        return RedirectResponse(address.with_(**dict.fromkeys(FIELDS)), 303)  # the filter holds nobody any more
+    return RedirectResponse(address.with_(tab=None), 303)
 
 
 def _single(form: FormData) -> tuple[str, str | None]:
@@ -163,7 +166,7 @@ def _decide_one(request: Request, list_id: str, verb: str, one: str, name: str, 
 
 
 def _number(value: object) -> int:
-    digits = "".join(character for character in str(value or "") if character.isdigit())
+    digits = "".join(character for character in str(value or "") if character.isdecimal())
     return int(digits[:12]) if digits else -1
 
 

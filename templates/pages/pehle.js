@@ -28,13 +28,39 @@
     recount();
   }
 
+  // The question of the confirmation page, over the list. Whatever goes wrong, the page itself is one step away.
+  const ask = document.querySelector("#ask");
+  form?.addEventListener("submit", async (event) => {
+    const pressed = event.submitter;
+    const address = `${form.action}?${new URLSearchParams(new FormData(form, pressed))}`;
+    event.preventDefault();
+    if (form.ariaBusy) return;
+    form.ariaBusy = "true";
+    try {
+      const answer = await fetch(address);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      ask.replaceChildren(...page.querySelector("section:has(> #question)").childNodes);
+      ask.querySelector("[data-close]").addEventListener("click", (click) => { click.preventDefault(); ask.close(); });
+      ask.addEventListener("close", () => pressed.focus(), { once: true });
+      ask.showModal();
+      ask.scrollTop = 0;
+    } catch {
+      location.href = address;
+    }
+    form.ariaBusy = null;
+  });
+
   for (const select of document.querySelectorAll("form.filters select")) {
     select.addEventListener("change", () => select.form.requestSubmit());
   }
 
   const beside = document.querySelector("#beside");
+  let read = beside?.getAttribute("src");
   const follow = (row) => {
-    if (beside && row.dataset.preview && beside.getAttribute("src") !== row.dataset.preview) beside.src = row.dataset.preview;
+    if (!beside || row.dataset.preview === read) return;
+    read = row.dataset.preview;
+    beside.contentWindow.location.replace(read); // a new src would put every row into the history
+    document.querySelector("#beside-name").textContent = row.querySelector(".name").textContent;
   };
   for (const row of rows) row.addEventListener("focusin", () => follow(row));
 
@@ -47,7 +73,7 @@
   };
   const press = (name) => {
     const row = document.activeElement.closest?.("tr[data-row]");
-    (row ?? document).querySelector(`[data-key=${name}]`)?.click();
+    (rows.length ? row : document)?.querySelector(`[data-key=${name}]`)?.click(); // on a list only the row one stands on
   };
   const keys = {
     j: () => step(1), k: () => step(-1), a: () => press("a"), d: () => press("d"), x: () => press("x"),
