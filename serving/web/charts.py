@@ -118,7 +118,9 @@ def day_chart(
         if end > start:
             width = _percent((end - start) / span)
             drawn.append(element("rect", x=x(start), y=26, width=width, height=floor - 26, fill="url(#quiet)"))
-            drawn.append(element("text", said, x=x(start), dx=10, y=44, class_="caption minor"))
+            beside_now = _clear_of(now, start, end)
+            if beside_now is not None:
+                drawn.append(element("text", said, x=x(beside_now), dx=10, y=44, class_="caption minor"))
     for hour in hours:
         drawn.extend(_hour(hour, x(hour.hour), 1 / span, (floor - top) / most, floor))
         minor = "caption minor" if hour.hour % 3 else "caption"
@@ -132,6 +134,14 @@ def day_chart(
         )
     drawn.extend(_upright(x(now), words.now, "var(--ink)", "strong", floor, before=now - first > span * 0.7, dot=True))
     return element("svg", *drawn, width="100%", height=152, role="img", aria_label=words.label)
+
+
+def _clear_of(now: float, start: float, end: float) -> float | None:
+    """Where in the quiet hours their words stand clear of the line of now; None where neither side has room."""
+    room = 1.5  # hours, as wide as the words
+    if not start - 0.1 < now < start + room:
+        return start
+    return now if end - now >= room else None
 
 
 def _hatch() -> Markup:
@@ -248,10 +258,18 @@ def _whisker(effect: Effect, axis: Axis, colour: str, y: int) -> list[Markup]:
 
 def axis_head(axis: Axis, words: dict[int, str]) -> Markup:
     """The figures above the shared axis; `words` gives what to write at which tick."""
+    ticks = [tick for tick in sorted({0, *axis.ticks}) if tick in words]
     drawn = [
-        element("text", words[t], x=axis.x(t), y=12, text_anchor="middle", class_="caption")
-        for t in sorted({0, *axis.ticks})
-        if t in words
+        # where there is little room every second figure goes, counted from the line of no difference
+        element(
+            "text",
+            words[tick],
+            x=axis.x(tick),
+            y=12,
+            text_anchor="middle",
+            class_="caption minor" if (place - ticks.index(0)) % 2 else "caption",
+        )
+        for place, tick in enumerate(ticks)
     ]
     return element("svg", *drawn, width="100%", height=16, aria_hidden="true")
 
