@@ -117,7 +117,8 @@ def plan(home: Home, as_of: datetime, now: datetime) -> str:
 
     result = plan_outreach(home.engine, home.log, home.settings, load_playbook(), as_of, now)
     left_out = sum(result.left_out.values())
-    return f"{result.list_id}: {result.planned} wait for review, {result.held_out} compared, {left_out} left out"
+    counted = f"{result.planned} wait for review, {result.held_out} in the comparison group, {left_out} left out"
+    return f"{result.list_id}: {counted}"
 
 
 def send(home: Home, now: datetime, owner: str) -> str:

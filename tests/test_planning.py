@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -249,6 +250,18 @@ def test_who_heard_from_us_in_the_events_is_left_alone(small: SmallCompany) -> N
     small.plan()
 
     assert left_out(small)["asha"] == ("router_setup", "heard_from_us")
+
+
+def test_every_check_says_the_same_in_both_languages(small: SmallCompany) -> None:
+    small.log.append(table([event("asha", "message_sent", 24 * 40, channel="email")]))
+
+    small.plan()
+
+    checks = [check for row in planned(small).values() for check in row.checks]
+    assert any("Last message from us 4" in check["en"] for check in checks)
+    for check in checks:
+        assert check["detail"] == "", check  # it would stand in one language only
+        assert re.findall(r"\d+", check["en"]) == re.findall(r"\d+", check["hi"]), check
 
 
 # ── arms ──────────────────────────────────────────────────────────────────────────────────────────────────
