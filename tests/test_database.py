@@ -188,3 +188,10 @@ def test_no_customers_value_stands_in_an_error(engine: Engine) -> None:
             provider_messages.insert(), {"provider": "p", "provider_id": "asha@example.invalid", "outreach_id": "none"}
         )
     assert "asha@example.invalid" not in str(refusal.value)
+
+
+def test_a_database_that_does_not_answer_is_one_line_without_the_password() -> None:
+    with pytest.raises(SettingError, match="The database does not answer") as refusal:
+        migrate(connect("postgresql://me:correct-horse@127.0.0.1:1/pehle"))
+    assert "correct-horse" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
