@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Engine, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -65,7 +65,7 @@ def due(engine: Engine, now: datetime) -> list[JobRun]:
     return sorted((_run(row) for row in newest.values()), key=lambda run: run.slot)
 
 
-def claim(engine: Engine, run_id: int, owner: str, now: datetime, lease: timedelta) -> bool:
+def claim(engine: Engine, run_id: int, owner: str, now: datetime, lease_until: datetime) -> bool:
     """Take the run for `owner`; False if somebody else has it."""
     with engine.begin() as connection:
         changed = connection.execute(
@@ -75,7 +75,7 @@ def claim(engine: Engine, run_id: int, owner: str, now: datetime, lease: timedel
                 state=RUNNING,
                 owner=owner,
                 started_at=now,
-                lease_until=now + lease,
+                lease_until=lease_until,
                 attempts=job_runs.c.attempts + 1,
             )
         )

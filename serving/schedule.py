@@ -79,8 +79,12 @@ def tick(
     now: Callable[[], datetime],
     owner: str,
     jobs: Sequence[Job] = JOBS,
+    wall: Callable[[], datetime] | None = None,
 ) -> int:
     """Write down the coming slots of `jobs`, run what is due, and say how many ran.
+
+    Slots follow `now`, the time in the home; leases follow `wall` (default: the same), since a simulated home's time
+    may jump while a job is at work.
 
     `work[name](slot, now)` does the job and returns one line for people. An error is recorded, never raised: one
     broken job must not stop the others.
@@ -89,14 +93,15 @@ def tick(
     for job in jobs:
         if job_runs.next_slot(engine, job.name) is None:
             job_runs.expect(engine, job.name, next_time(job, zone, moment))
-    job_runs.recover(engine, moment)
+    wall = wall or now
+    job_runs.recover(engine, wall())
     ran = 0
     waiting = {run.job: run for run in job_runs.due(engine, moment)}
     for job in (job for job in jobs if job.name in waiting):
         run = waiting[job.name]
         # The next slot is written before this one runs: a crash must not end the series.
         job_runs.expect(engine, job.name, next_time(job, zone, max(run.slot, now())))
-        if job_runs.claim(engine, run.run_id, owner, now(), job.lease):
+        if job_runs.claim(engine, run.run_id, owner, now(), wall() + job.lease):
             _run(engine, run, work[run.job], now, owner)
             ran += 1
     job_runs.forget(engine, [job.name for job in jobs if job.frequent], moment - timedelta(days=2))

@@ -26,6 +26,7 @@ from serving.schedule import JOBS, next_time, status, tick
 INDIA = ZoneInfo("Asia/Kolkata")
 BEFORE_DAWN = datetime(2026, 11, 18, 22, 0, tzinfo=UTC)  # 03:30 on the 19th in India
 PLAN = next(job for job in JOBS if job.name == "plan")
+SCORE = next(job for job in JOBS if job.name == "score")
 NIGHT = [job for job in JOBS if not job.frequent]
 
 
@@ -103,7 +104,7 @@ def test_a_run_whose_process_was_killed_is_begun_again_three_times_at_most(engin
         moment = slot + timedelta(hours=2 * attempt)
         assert job_runs.recover(engine, moment) == (0 if attempt == 1 else 1)
         (run,) = job_runs.due(engine, moment)
-        assert job_runs.claim(engine, run.run_id, f"killed{attempt}", moment, timedelta(hours=1))
+        assert job_runs.claim(engine, run.run_id, f"killed{attempt}", moment, moment + timedelta(hours=1))
     job_runs.recover(engine, slot + timedelta(hours=9))
     assert job_runs.due(engine, slot + timedelta(hours=9)) == []
     (last,) = job_runs.last_runs(engine, "plan")
@@ -114,7 +115,9 @@ def test_a_claim_is_for_one_owner_only(engine: Engine) -> None:
     job_runs.expect(engine, "plan", BEFORE_DAWN)
     job_runs.expect(engine, "plan", BEFORE_DAWN)
     (run,) = job_runs.due(engine, BEFORE_DAWN)
-    claims = [job_runs.claim(engine, run.run_id, owner, BEFORE_DAWN, timedelta(hours=1)) for owner in "ab"]
+    claims = [
+        job_runs.claim(engine, run.run_id, owner, BEFORE_DAWN, BEFORE_DAWN + timedelta(hours=1)) for owner in "ab"
+    ]
     assert claims == [True, False]
     job_runs.finish(engine, run.run_id, "b", BEFORE_DAWN, failed=True, detail="not mine")
     with engine.connect() as connection:
@@ -167,3 +170,22 @@ def test_the_lead_passes_on_when_the_leader_is_killed(engine: Engine, tmp_path: 
                 return
         time.sleep(0.05)
     pytest.fail("nobody took the lead")
+
+
+def test_a_jump_of_the_homes_clock_does_not_make_a_running_job_dead(engine: Engine) -> None:
+    """A simulated home skips a day while its scoring is at work: by the wall clock no minute has passed."""
+    job_runs.expect(engine, "score", BEFORE_DAWN)
+    attempts = []
+
+    def skipping(slot: datetime, now: datetime) -> str:
+        attempts.append(now)
+        tomorrow = BEFORE_DAWN + timedelta(days=1)
+        tick(engine, INDIA, recording([]), lambda: tomorrow, "me", [SCORE], wall=lambda: BEFORE_DAWN)
+        return "scored"
+
+    work = recording([])
+    work["score"] = skipping
+    tick(engine, INDIA, work, lambda: BEFORE_DAWN, "me", [SCORE], wall=lambda: BEFORE_DAWN)
+    assert attempts == [BEFORE_DAWN]
+    first = job_runs.last_runs(engine, "score", 5)[-1]
+    assert (first.slot, first.state, first.attempts) == (BEFORE_DAWN, "done", 1)

@@ -68,7 +68,10 @@ def work(
                 )
                 rare = [job for job in JOBS if not job.frequent]
                 often = [job for job in JOBS if job.frequent]
-                run_forever([partial(each, rare), partial(each, often)], until=partial(_left_alone, parent))
+                run_forever(
+                    [partial(each, rare, wall_clock), partial(each, often, wall_clock)],
+                    until=partial(_left_alone, parent),
+                )
                 return
         if not told:
             tell("Another process works in this home; waiting to take over.")
