@@ -23,7 +23,8 @@ def plays() -> str:
     lines = ["| play | title | judged by | comparison group |", "| --- | --- | --- | --- |"]
     for play in load_playbook().plays:
         share = f"{play.comparison:.0%}" if play.comparison else "none"
-        lines.append(f"| `{play.name}` | {play.title.en} | {play.outcome.words.en} | {share} |")
+        judged = f"{play.outcome.words.direction} {play.outcome.words.en}"
+        lines.append(f"| `{play.name}` | {play.title.en} | {judged} | {share} |")
     return "\n".join(lines)
 
 
