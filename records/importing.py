@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import duckdb
 
 __all__ = ["ImportReport", "Progress", "import_customers", "import_events"]
+ABANDONED = timedelta(days=1)
 
 
 def import_events(
@@ -48,12 +49,21 @@ def import_events(
 
     Raises InputError if a file or the mapping cannot be used at all; files before it stay imported.
     """
+    _sweep(log.data, now)
     report = ImportReport()
     for path in files:
         with Quarantine(path, None if dry_run else quarantine, now) as aside:
             appended = _import_file(log, path, mapping, now, aside, dry_run, progress)
             report = report.plus(aside.report(*appended))
     return report
+
+
+def _sweep(data: Path, now: datetime) -> None:
+    """Remove scratch folders that a killed process left: they hold customers' rows. A day old, nobody is using them."""
+    for pattern in ("import-*", "spill-*"):
+        for left in data.glob(pattern):
+            if left.stat().st_mtime < (now - ABANDONED).timestamp():
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _import_file(

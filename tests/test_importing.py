@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -481,3 +482,19 @@ def test_a_property_may_have_any_name(log: EventLog, take: Callable[..., ImportR
     columns = {name: name for name in HEADER.split(",")}
     take(f"{HEADER}\n{GOOD.format(1)}\n", mapping={"columns": columns, "properties": {'a\n"b"': "name"}})
     assert json.loads(rows(log)[0]["properties"]) == {'a\n"b"': "page_viewed"}
+
+
+def test_what_a_killed_import_left_behind_is_removed_after_a_day(
+    log: EventLog, take: Callable[..., ImportReport], now: datetime
+) -> None:
+    """The scratch folder holds customers' rows; one that is in use now stays."""
+    for name, age in (
+        ("import-killed", timedelta(days=2)),
+        ("spill-killed", timedelta(days=2)),
+        ("import-busy", timedelta()),
+    ):
+        (log.data / name).mkdir(parents=True)
+        (log.data / name / "rows.parquet").write_text("a customer's row", encoding="utf-8")
+        os.utime(log.data / name, times=((now - age).timestamp(),) * 2)
+    take(f"{HEADER}\n{GOOD.format(1)}\n")
+    assert sorted(one.name for one in log.data.glob("*-*")) == ["import-busy"]
