@@ -71,9 +71,13 @@ def _no_difference(low: float, high: float, outcome: Outcome) -> dict[str, str]:
             "en": f"between {-fewest} {_FEWER['en']} and {most} {_MORE['en']} {outcome.words.en}",
             "hi": f"{-fewest} {_FEWER['hi']} से {most} {_MORE['hi']}",
         }
+    # The chart counts good outcomes; where the words count the bad ones, say which side is the good one.
+    good = (
+        {"en": "; fewer is better", "hi": " (कम होना अच्छा है)"} if outcome.kind == "no_event" else {"en": "", "hi": ""}
+    )
     return {
-        "en": f"No clear difference: of every 100 people we wrote to, {between['en']}.",
-        "hi": f"कोई साफ़ फ़र्क़ नहीं: जिन 100 लोगों को मैसेज गया, उनमें {between['hi']} {outcome.words.hi}।",
+        "en": f"No clear difference: of every 100 people we wrote to, {between['en']}{good['en']}.",
+        "hi": f"कोई साफ़ फ़र्क़ नहीं: जिन 100 लोगों को मैसेज गया, उनमें {between['hi']} {outcome.words.hi}{good['hi']}।",
     }
 
 

@@ -277,7 +277,8 @@ def test_no_clear_difference_is_said_with_its_range(small: SmallCompany) -> None
 
     assert result.verdict == "no clear difference"
     assert result.sentence["en"] == (
-        "No clear difference: of every 100 people we wrote to, between 6 fewer and 1 more asked about the bill."
+        "No clear difference: of every 100 people we wrote to, between 6 fewer and 1 more asked about the bill; "
+        "fewer is better."
     )
 
 
