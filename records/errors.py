@@ -9,7 +9,6 @@ PehleError                      anything a person can mend; the command line pri
 ├── WordsError                  a message template or the playbook breaks a rule
 ├── StaleData                   the log is older than `max_staleness_days`
 ├── StateError                  the row is not in the state the step needs (somebody else was first)
-├── AccessError                 a person may not do this
 └── ChannelError                a channel could not hand the message on; `permanent` says whether to try again
 
 Each carries its facts as keyword attributes. The message says what happened, the value found, what was
@@ -62,10 +61,6 @@ class StaleData(PehleError):
 
 class StateError(PehleError):
     """The row is not in the state the step needs. Facts: id, expected, found."""
-
-
-class AccessError(PehleError):
-    """A person may not do this."""
 
 
 class ChannelError(PehleError):

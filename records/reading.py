@@ -20,7 +20,6 @@ from records.errors import InputError
 MAX_LINE_BYTES = 1 << 20
 MAX_CELL = 131_072  # characters; also the limit of Python's csv reader
 MAX_LINES_OF_A_ROW = 200  # a quoted cell may hold line ends; a quote that never closes may not eat the file
-SNIFFED_BYTES = 4_096
 
 Format = Literal["csv", "whitespace", "fixed", "jsonl", "parquet"]
 ENDINGS: dict[str, Format] = {

@@ -86,12 +86,6 @@ def find_scores(
     return found
 
 
-def find_score(connection: Connection, score_id: str) -> Score | None:
-    """One score by its id."""
-    row = connection.execute(select(scores).where(scores.c.score_id == score_id)).mappings().one_or_none()
-    return Score(**row) if row else None
-
-
 def newest_score(connection: Connection, customer_id: str) -> Score | None:
     """What the newest run says about one person; None if they were not eligible then."""
     run = latest_run(connection)

@@ -237,11 +237,11 @@ def _score(home: Home, as_of: datetime, now: datetime) -> str:
 
 def _hear(home: Home, events: pa.Table) -> None:
     """Who said stop in the simulation has said it to us: their consent ends when they said so."""
-    from serving.feedback import stop
+    from serving.feedback import receive_simulated_stop
 
-    for event in events.select(["name", "customer_id", "occurred_at"]).to_pylist():
+    for event in events.select(["name", "customer_id", "channel", "occurred_at"]).to_pylist():
         if event["name"] == "message_unsubscribed":
-            stop(home.engine, event["customer_id"], event["occurred_at"], "said so in the simulation")
+            receive_simulated_stop(home.engine, event["customer_id"], event["channel"], event["occurred_at"])
 
 
 def _state_file(home: Home) -> Path:

@@ -44,10 +44,6 @@ class Effect:
     verdict: Verdict
     more_people: int = 0  # about how many more are needed, if there is not enough data yet
 
-    @property
-    def half_width(self) -> float:
-        return (self.high - self.low) / 2
-
 
 def wilson(group: Group) -> tuple[float, float]:
     """The 95 % interval of one share (Wilson 1927): right also for small groups and shares near 0 or 1.

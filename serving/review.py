@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from records import audit
-from records.browsing import find_list
 from records.database import BATCH_ROWS, batches
 from records.errors import StateError, WordsError
 from records.ledger import past_use, rows_by_id, undecided_in_time
-from records.outreach import Outreach, State, move_many
+from records.outreach import State, move_many
 from records.paging import Filter, Tab, matching_ids
 from serving.binding import why_words_differ
 
@@ -108,12 +107,6 @@ def expire(engine: Engine, now: datetime) -> int:
             if not found:
                 break
     return total
-
-
-def decide_until(connection: Connection, row: Outreach) -> datetime:
-    """Until when must a person decide this one? The list's time, or its own hour if that is earlier."""
-    the_list = find_list(connection, row.list_id)
-    return min(row.send_at, the_list.decide_by) if the_list else row.send_at
 
 
 # ── one decision ──────────────────────────────────────────────────────────────────────────────────────────

@@ -22,7 +22,6 @@ LANGUAGES = ("en", "hi")
 LOCALES = {"en": "en_IN", "hi": "hi_IN"}
 MONTHS = {"en": "en", "hi": "hi_IN"}  # en_IN shortens to four letters: "Sept"
 DEVANAGARI = re.compile(r"[\u0900-\u097F]+(?:[\s\u0900-\u097F,.!?;:–\-]*[\u0900-\u097F]+)*")
-NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @lru_cache

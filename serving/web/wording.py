@@ -35,8 +35,3 @@ def channel_words(channel: str, language: Language) -> Markup:
 def reason_sentence(reason: Mapping[str, Any], language: Language) -> str:
     """One reason of a score in the reader's language."""
     return str(reason.get(language.code) or reason.get("en") or "")
-
-
-def name_of(name: str | None, customer_id: str) -> str:
-    """What to call a person: the name, or the id where there is none."""
-    return name or customer_id
