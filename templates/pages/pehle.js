@@ -54,12 +54,15 @@
     select.addEventListener("change", () => select.form.requestSubmit());
   }
 
-  const beside = document.querySelector("#beside");
+  let beside = document.querySelector("#beside");
   let read = beside?.getAttribute("src");
   const follow = (row) => {
     if (!beside || row.dataset.preview === read) return;
     read = row.dataset.preview;
-    beside.contentWindow.location.replace(read); // a new src would put every row into the history
+    const next = beside.cloneNode(); // a new frame: a new src on the old one would put every row into the history,
+    next.src = read; // and a lazy frame that has not loaded yet forgets where it was sent
+    beside.replaceWith(next);
+    beside = next;
     document.querySelector("#beside-name").textContent = row.querySelector(".name").textContent;
   };
   for (const row of rows) row.addEventListener("focusin", () => follow(row));
