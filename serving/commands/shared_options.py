@@ -23,7 +23,11 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 AsOfOption = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="T", help="Use only what was known before T (ISO 8601). Default: UTC midnight after the last event."),
+    typer.Option(
+        "--as-of",
+        metavar="T",
+        help="Use only what was known before T (ISO 8601). Default: UTC midnight after the last event.",
+    ),
 ]
 
 # Set by the option before the command's name: `pehle --home DIR status`.
