@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.profit import expected_maximum_profit
+
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats, Floats], float]
 # Probabilities are cut here before a logarithm: a sure mistake costs 13.8, not infinity.
@@ -98,6 +100,7 @@ MEASURES: dict[str, Measure] = {
     "brier": brier,
     "ece": expected_calibration_error,
     "lift_10": lift,
+    "empc": expected_maximum_profit,
 }
 # The ones that are worth the time of a bootstrap.
 WITH_INTERVAL = ("auroc", "log_loss", "lift_10")
@@ -126,14 +129,26 @@ def draws(customers: NDArray[np.int64], count: int, seed: int) -> list[NDArray[n
     return chosen
 
 
+def interval(
+    function: Callable[[NDArray[np.int64]], float],
+    customers: NDArray[np.int64],
+    *,
+    count: int = 100,
+    seed: int = 2026,
+) -> Estimate:
+    """A figure of some rows, given by their numbers, with its 95 % interval by resampling customers."""
+    values = np.array([function(rows) for rows in draws(customers, count, seed)])
+    low, high = np.nanpercentile(values, [2.5, 97.5]) if np.isfinite(values).any() else (np.nan, np.nan)
+    everybody = np.arange(len(customers))
+    return Estimate(value=function(everybody), low=float(low), high=float(high), rows=len(customers))
+
+
 def estimate(
     name: str, y: Floats, p: Floats, customers: NDArray[np.int64], *, count: int = 100, seed: int = 2026
 ) -> Estimate:
     """One measure with its 95 % interval by resampling customers."""
     function = MEASURES[name]
-    values = np.array([function(y[rows], p[rows]) for rows in draws(customers, count, seed)])
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return Estimate(value=function(y, p), low=float(low), high=float(high), rows=len(y))
+    return interval(lambda rows: function(y[rows], p[rows]), customers, count=count, seed=seed)
 
 
 def paired_difference(
@@ -141,9 +156,7 @@ def paired_difference(
 ) -> Estimate:
     """How much less log loss has `p` than `other` on the same rows? Above 0: `p` is better; interval by customer."""
     gain = row_losses(y, other) - row_losses(y, p)
-    means = np.array([gain[rows].mean() for rows in draws(customers, count, seed)])
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Estimate(value=float(gain.mean()), low=float(low), high=float(high), rows=len(y))
+    return interval(lambda rows: float(gain[rows].mean()), customers, count=count, seed=seed)
 
 
 def row_losses(y: Floats, p: Floats) -> Floats:
