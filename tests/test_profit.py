@@ -73,7 +73,7 @@ def test_worth_counts_where_it_is_known_and_nobody_who_promises_a_loss_is_asked(
     found = profit_at_capacity(y, np.array([0.9, 0.5, 0.1, 0.1]), np.arange(4), values=values, capacity=0.25)
     assert found.estimate.value == pytest.approx((0.3 * 780 - 1) / 4)  # the valuable one, not the likeliest
     assert "value" not in found.assumed
-    nobody = profit_at_capacity(y, np.full(4, 0.001), np.arange(4), capacity=1.0)
+    nobody = profit_at_capacity(y, np.linspace(0.001, 0.004, 4), np.arange(4), capacity=1.0)
     assert nobody.estimate.value == 0
 
 
