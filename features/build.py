@@ -12,13 +12,11 @@ import pyarrow as pa
 from features.catalog import catalog
 from features.cutoffs import grids
 from features.facts import count_events
+from features.fitted import Fitted, fit
 from features.signal import Signal
 from features.stages import Stages
-from features.vocabulary import Vocabulary, fit_vocabulary
 from records.errors import InputError
 from records.events import EventLog
-
-__all__ = ["Vocabulary", "build_signals", "fit_vocabulary", "write_signals"]
 
 EVENTS_PER_CHUNK = 4_000_000
 """Customers are taken in chunks of about this many events: memory stays bounded, whatever the size of the log."""
@@ -30,7 +28,7 @@ def build_signals(
     log: EventLog,
     cutoffs: Sequence[datetime],
     *,
-    fitted: Vocabulary | None = None,
+    fitted: Fitted | None = None,
     customers: Sequence[str] | None = None,
     threads: int = 2,
     progress: Progress | None = None,
@@ -38,12 +36,12 @@ def build_signals(
     """What did the log say, before each cutoff, about every person seen by then (or about `customers` only)?
 
     One row per customer and cutoff, sorted by cutoff, then customer; columns customer_id, cutoff and the signals of
-    the catalog in its order; null means no data. Without `fitted` the vocabulary is that of the earliest cutoff.
+    the catalog in its order; null means no data. Without `fitted` it is fitted at the earliest cutoff.
     `progress` is called with the chunks done and the chunks in all.
     """
     if not cutoffs:
-        return _sorted([], catalog(fitted or Vocabulary()))
-    fitted = fitted or fit_vocabulary(log, min(cutoffs))
+        return _sorted([], catalog(fitted or Fitted()))
+    fitted = fitted or fit(log, min(cutoffs))
     tables: list[pa.Table] = []
     with log.connection(threads) as con:
         if customers is not None:
@@ -71,7 +69,7 @@ def _sorted(tables: Sequence[pa.Table], signals: Sequence[Signal]) -> pa.Table:
     return table.sort_by([("cutoff", "ascending"), ("customer_id", "ascending")]).combine_chunks()
 
 
-def write_signals(log: EventLog, as_of: datetime, out: Path, *, fitted: Vocabulary | None = None) -> int:
+def write_signals(log: EventLog, as_of: datetime, out: Path, *, fitted: Fitted | None = None) -> int:
     """How many people were seen before `as_of`? Their signals are written to `out`, as CSV or Parquet by its ending.
 
     The file holds nothing about the run that made it: the same log gives the same bytes.

@@ -15,29 +15,29 @@ from features import (
     text,
     visits,
 )
+from features.fitted import Fitted
 from features.signal import Measure, Signal
-from features.vocabulary import Vocabulary
 
 __all__ = ["Signal", "catalog", "describe", "measures"]
 
 _FAMILIES = (engagement, visits, purchases, products, lifetime, payments, deliveries, support, text, messaging)
 
 
-def catalog(vocabulary: Vocabulary | None = None) -> tuple[Signal, ...]:
-    """Which signals can be built? With a vocabulary also those of the topics, channels and other events it names."""
+def catalog(fitted: Fitted | None = None) -> tuple[Signal, ...]:
+    """Which signals can be built? With what is fitted on a log also those of its topics, channels and other events."""
     fixed = tuple(signal for family in _FAMILIES for signal in family.signals())
-    return fixed if vocabulary is None else fixed + generic.signals(vocabulary)
+    return fixed if fitted is None else fixed + generic.signals(fitted.words)
 
 
-def measures(vocabulary: Vocabulary | None = None) -> tuple[Measure, ...]:
+def measures(fitted: Fitted | None = None) -> tuple[Measure, ...]:
     """What do these signals count?"""
     fixed = tuple(measure for family in _FAMILIES for measure in family.MEASURES)
-    return fixed if vocabulary is None else fixed + generic.measures(vocabulary)
+    return fixed if fitted is None else fixed + generic.measures(fitted.words)
 
 
-def describe(vocabulary: Vocabulary | None = None) -> list[dict[str, str]]:
+def describe(fitted: Fitted | None = None) -> list[dict[str, str]]:
     """What does `pehle features list` show of every signal?"""
     return [
         {"name": s.name, "question": s.question, "unit": s.unit, "family": s.family, "no_data": s.no_data}
-        for s in catalog(vocabulary)
+        for s in catalog(fitted)
     ]

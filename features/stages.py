@@ -19,10 +19,10 @@ from features import latest, tickets, trouble
 from features.catalog import catalog, measures
 from features.cutoffs import OLDEST_AGE, Grid, ages
 from features.facts import first_known_days, stage_facts, stage_people
+from features.fitted import Fitted
 from features.rhythm import CLOCKS, GAP_FACTS, days_with_gaps, rhythm
 from features.rollup import Fact, by_age, daily, facts_read, side_by_side, streams
 from features.signal import Columns, Signal
-from features.vocabulary import Vocabulary
 from records.events import EventLog
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ Streams = dict[tuple[str, ...], list[Fact]]
 
 
 class Stages:
-    """The steps for one log, grid and vocabulary."""
+    """The steps for one log, grid and what is fitted."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid, fitted: Vocabulary) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid, fitted: Fitted) -> None:
         import ibis
 
         self.con, self.log, self.grid = con, log, grid
@@ -222,12 +222,12 @@ def signal_table(base: Any, signals: Sequence[Signal]) -> Any:
 
 
 @lru_cache(maxsize=4)
-def compiled_steps(fitted: Vocabulary, names: tuple[str, ...]) -> dict[str, str]:
+def compiled_steps(fitted: Fitted, names: tuple[str, ...]) -> dict[str, str]:
     """The SQL of each step, filled as steps are compiled; the same for any log with these words and event names."""
     return {}
 
 
 @lru_cache(maxsize=4)
-def facts_of(fitted: Vocabulary) -> tuple[Fact, ...]:
-    """Which facts do the signals of this vocabulary read from the roll-up?"""
+def facts_of(fitted: Fitted) -> tuple[Fact, ...]:
+    """Which facts do the signals read, given what is fitted, from the roll-up?"""
     return tuple(facts_read(columns_read(catalog(fitted)), measures(fitted)))

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -55,16 +53,6 @@ class Vocabulary:
     topics: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
-
-    def to_json(self) -> str:
-        """How is it written beside the model?"""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> Vocabulary:
-        """Which vocabulary does this text hold?"""
-        found: Mapping[str, list[str]] = json.loads(text)
-        return cls(**{key: tuple(words) for key, words in found.items()})
 
 
 def fit_vocabulary(log: EventLog, until: datetime) -> Vocabulary:

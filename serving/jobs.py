@@ -96,6 +96,7 @@ def train(home: Home, as_of: datetime, now: datetime, progress: Progress = quiet
         home.mlruns,
         now,
         progress=progress,
+        timezone=settings.company.timezone,
     )
     return f"{result.winner} won; {result.why}"
 

@@ -83,7 +83,7 @@ def score(
             found=0,
             needed=1,
         )
-    signals = build_signals(log, [as_of], fitted=model.vocabulary, customers=who)
+    signals = build_signals(log, [as_of], fitted=model.fitted, customers=who)
     probabilities = [float(one) for one in model.predict(signals)]
     customers = [str(one) for one in signals.column("customer_id").to_pylist()]
     bands = [settings.churn.bands.of(one) for one in probabilities]

@@ -80,7 +80,7 @@ def judge(folder: Path, *, customers: int, seed: int, causal: bool = True) -> Ve
     result = train(log, DAY, CHURN, ISSUES, TrainingOptions(), folder / "mlruns", DAY)
     model = Registry(folder / "mlruns").load("latest")
     people = eligible(log, [DAY], CHURN)[DAY]
-    table = build_signals(log, [DAY], fitted=model.vocabulary, customers=people)
+    table = build_signals(log, [DAY], fitted=model.fitted, customers=people)
     rows = np.array([place[customer] for customer in people])
     p = model.predict(table)
     y, recency = outcome(log, future, people)

@@ -16,8 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import build
-from features.build import Vocabulary, build_signals, fit_vocabulary, write_signals
+from features.build import build_signals, write_signals
 from features.catalog import catalog
+from features.fitted import Fitted, fit
+from features.vocabulary import Vocabulary
 from records.errors import InputError
 from records.events import EventLog
 
@@ -53,7 +55,8 @@ def test_nothing_at_or_after_the_cutoff_changes_a_byte(past: Any, other: Any, ra
 @SLOW
 @given(st.lists(events(), min_size=1, max_size=60))
 def test_a_cutoff_gives_the_same_rows_alone_or_among_others(past: Any) -> None:
-    rows, words = numbered(past), Vocabulary(events=("song played",), topics=("network",), channels=("app",))
+    rows = numbered(past)
+    words = Fitted(words=Vocabulary(events=("song played",), topics=("network",), channels=("app",)))
     odd = CUTOFF - timedelta(days=3, hours=5, microseconds=7)
     together = signals_of(rows, [CUTOFF, EARLIER, odd], fitted=words)
     for cutoff in (CUTOFF, EARLIER, odd):
@@ -142,10 +145,10 @@ def test_a_cutoff_without_a_time_zone_is_refused(tmp_path: Path) -> None:
         tmp_path, numbered([{"customer_id": "a", "occurred_at": START, "received_at": START, "name": "page_viewed"}])
     )
     with pytest.raises(InputError, match="has no time zone"):
-        build_signals(log, [datetime(2024, 4, 10)], fitted=Vocabulary())  # noqa: DTZ001
+        build_signals(log, [datetime(2024, 4, 10)], fitted=Fitted())  # noqa: DTZ001
 
 
-def test_the_vocabulary_holds_what_was_known_before_and_survives_json(tmp_path: Path) -> None:
+def test_what_is_fitted_holds_what_was_known_before_and_survives_json(tmp_path: Path) -> None:
     def event(day: int, name: str, topic: str | None = None) -> dict[str, Any]:
         at = START + timedelta(days=day)
         return {
@@ -169,10 +172,11 @@ def test_the_vocabulary_holds_what_was_known_before_and_survives_json(tmp_path: 
             ]
         ),
     )
-    words = fit_vocabulary(log, START + timedelta(days=50))
-    assert words == Vocabulary(events=("song_played", "ad_heard"), topics=("network",), channels=("app",))
-    assert Vocabulary.from_json(words.to_json()) == words
-    [row] = build_signals(log, [START + timedelta(days=60)], fitted=words).to_pylist()
+    fitted = fit(log, START + timedelta(days=50), timezone="Asia/Kolkata", activity=[])
+    assert fitted.words == Vocabulary(events=("song_played", "ad_heard"), topics=("network",), channels=("app",))
+    assert Fitted.from_json(fitted.to_json()) == fitted
+    assert hash(Fitted.from_json(fitted.to_json())) == hash(fitted)
+    [row] = build_signals(log, [START + timedelta(days=60)], fitted=fitted).to_pylist()
     assert (row["event_song_played_ever"], row["event_ad_heard_days_since_last"], row["topic_network_180d"]) == (
         2.0,
         57.0,

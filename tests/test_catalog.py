@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 
 from features import generic, things
-from features.build import Vocabulary
 from features.catalog import catalog, describe, measures
 from features.cutoffs import EDGES, HALF_LIVES
+from features.fitted import Fitted
 from features.reasons import group_of, sayable
 from features.rhythm import CLOCKS, GAP_FACTS
 from features.rollup import facts_read
 from features.stages import columns_read
-from features.vocabulary import KNOWN_EVENTS
+from features.vocabulary import KNOWN_EVENTS, Vocabulary
 
-WORDS = Vocabulary(
-    events=("song_played", "Song played"), topics=("network", "वापसी"), channels=("app", "web"), products=("x",)
+WORDS = Fitted(
+    words=Vocabulary(
+        events=("song_played", "Song played"), topics=("network", "वापसी"), channels=("app", "web"), products=("x",)
+    )
 )
 ALL = catalog(WORDS)
 

@@ -129,7 +129,7 @@ def test_nothing_at_or_after_as_of_changes_any_example(tmp_path: Path) -> None:
     )
     after = examples_of(longer)
     assert after.signal_names == before.signal_names
-    assert after.vocabulary == before.vocabulary
+    assert after.fitted == before.fitted
     assert after.by_cutoff.keys() == before.by_cutoff.keys()
     for cutoff, rows in before.by_cutoff.items():
         for name in ("X", "y", "recency", "customers"):

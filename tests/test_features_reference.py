@@ -16,11 +16,13 @@ from features_logs import CUTOFF, events, log_of, numbered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.build import Vocabulary, build_signals
+from features.build import build_signals
+from features.fitted import Fitted
+from features.vocabulary import Vocabulary
 from records.events import PASSIVE_EVENTS
 
 DAY = timedelta(days=1)
-WORDS = Vocabulary(events=("song played",), topics=("network",), channels=("app", "web"))
+WORDS = Fitted(words=Vocabulary(events=("song played",), topics=("network",), channels=("app", "web")))
 
 
 @settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.build import Vocabulary
+from features.fitted import Fitted
+from features.vocabulary import Vocabulary
 from records.errors import ModelError
 from training.calibration import Calibration
 from training.candidates import Rows, fit_candidates
@@ -58,7 +59,7 @@ def scorers(rows: Rows) -> dict[str, Scorer]:
 def model_of(scorer: Scorer) -> Model:
     return Model(
         signal_names=NAMES,
-        vocabulary=Vocabulary(products=("राउटर", "sim_kit")),
+        fitted=Fitted(words=Vocabulary(products=("राउटर", "sim_kit"))),
         churn=scorer,
         issues=IssueModel(options=IssueOptions()),
         settings={"as_of": "2026-06-01"},
@@ -75,7 +76,7 @@ def test_a_loaded_model_scores_to_the_bit_like_the_stored_one(
     table = table_of(rows.X)
     np.testing.assert_array_equal(loaded.predict(table), model.predict(table))
     np.testing.assert_array_equal(loaded.contributions(table), model.contributions(table))
-    assert loaded.vocabulary == model.vocabulary
+    assert loaded.fitted == model.fitted
     assert loaded.sha256 == sha256
     assert model.save(tmp_path / "again") == sha256
 

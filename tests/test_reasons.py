@@ -9,14 +9,17 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from features.build import Vocabulary
 from features.catalog import catalog
+from features.fitted import Fitted
 from features.reasons import LONGEST, group_of, sayable, sentence, top_reasons
+from features.vocabulary import Vocabulary
 
-WORDS = Vocabulary(
-    events=("add_to_playlist", "a_very_long_name_of_something_that_happened"),
-    topics=("network", "sim_swap"),
-    channels=("app",),
+WORDS = Fitted(
+    words=Vocabulary(
+        events=("add_to_playlist", "a_very_long_name_of_something_that_happened"),
+        topics=("network", "sim_swap"),
+        channels=("app",),
+    )
 )
 ALL = catalog(WORDS)
 

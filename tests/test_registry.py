@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.build import Vocabulary
+from features.fitted import Fitted
 from records.errors import ModelError
 from training.issues import IssueModel
 from training.labels import IssueOptions
@@ -33,7 +33,7 @@ def model_of(intercept: float) -> Model:
     )
     return Model(
         signal_names=("orders_90",),
-        vocabulary=Vocabulary(),
+        fitted=Fitted(),
         churn=Scorer(kind="logistic", parts=((1.0, linear),)),
         issues=IssueModel(options=IssueOptions()),
     )

@@ -131,7 +131,7 @@ def test_the_stored_model_scores_everybody_eligible_with_risk_and_topics(
 ) -> None:
     model = Registry(trained[1]).load("champion")
     people = eligible(log, [AS_OF], CHURN)[AS_OF]
-    table = build_signals(log, [AS_OF], fitted=model.vocabulary, customers=people)
+    table = build_signals(log, [AS_OF], fitted=model.fitted, customers=people)
     risk = model.predict(table)
     topics, chances = model.topics(table, log)
     assert table["customer_id"].to_pylist() == people
@@ -167,7 +167,7 @@ def test_a_log_without_topics_amounts_or_texts_still_trains(log: EventLog, store
     result = run(bare, store)
     assert "no topics are known: the score has none" in result.notes
     model = Registry(store).load("latest")
-    table = build_signals(bare, [AS_OF], fitted=model.vocabulary)
+    table = build_signals(bare, [AS_OF], fitted=model.fitted)
     topics, chances = model.topics(table, bare)
     assert topics == ()
     assert chances.shape == (table.num_rows, 0)

@@ -59,6 +59,8 @@ def backtest(
     issues: IssueOptions,
     training: TrainingOptions,
     progress: Progress | None = None,
+    *,
+    timezone: str = "UTC",
 ) -> list[dict[str, Any]]:
     """One row per stride from `first` to `last`: fitted on what was finished by then, judged on the horizon after.
 
@@ -74,7 +76,7 @@ def backtest(
     rows = []
     cutoff = first
     while cutoff <= last:
-        step = one_step(log, cutoff, churn, issues, training)
+        step = one_step(log, cutoff, churn, issues, training, timezone)
         losses = ", ".join(f"{name} {found['log_loss']:.4f}" for name, found in step.metrics.items())
         say(f"{cutoff:%Y-%m-%d}: {step.customers:,} customers; log loss {losses}")
         rows.append(step.row())
@@ -83,10 +85,15 @@ def backtest(
 
 
 def one_step(
-    log: EventLog, cutoff: datetime, churn: ChurnOptions, issues: IssueOptions, training: TrainingOptions
+    log: EventLog,
+    cutoff: datetime,
+    churn: ChurnOptions,
+    issues: IssueOptions,
+    training: TrainingOptions,
+    timezone: str,
 ) -> Step:
     """The candidates as they would have been at the cutoff, and what became of those they scored."""
-    examples = build_examples(log, cutoff + churn.horizon, churn, issues, training)
+    examples = build_examples(log, cutoff + churn.horizon, churn, issues, training, timezone=timezone)
     judged = fit_and_judge(examples, training)
     rows, best = judged.rows, judged.best_stored
     return Step(

@@ -24,7 +24,7 @@ from training.labels import ChurnOptions, IssueOptions, TrainingOptions, churn_l
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from features.build import Vocabulary
+    from features.fitted import Fitted
     from records.events import EventLog
 
 Progress = Callable[[str], None]
@@ -59,7 +59,7 @@ class Examples:
     """All rows, sorted by cutoff and customer; `Rows` by cutoff on demand."""
 
     signal_names: tuple[str, ...]
-    vocabulary: Vocabulary
+    fitted: Fitted
     slices: Slices
     by_cutoff: dict[datetime, Rows]  # churn labels
     contacts: dict[datetime, Rows]  # the same people, y = 1 where they contacted us within the issue horizon
@@ -123,9 +123,11 @@ def build_examples(
     issues: IssueOptions,
     training: TrainingOptions,
     progress: Progress = lambda line: None,
+    *,
+    timezone: str = "UTC",
 ) -> Examples:
     """Signals and labels at every finished cutoff. Reads nothing that happened or became known at or after `as_of`."""
-    from features.build import build_signals, fit_vocabulary
+    from features.build import build_signals
 
     first = first_event(log, as_of)
     cutoffs = finished_cutoffs(as_of, first, churn.horizon, training)
@@ -138,11 +140,26 @@ def build_examples(
     # One more moment, for the contact model: its horizon is shorter and its newest finished cutoff later.
     extra = as_of - issues.horizon
     moments = sorted({*slices.finished, *([extra] if extra > slices.judge[0] else [])})
-    vocabulary = fit_vocabulary(log, slices.judge[0])
-    table = build_signals(log, moments, fitted=vocabulary, customers=customers, threads=training.threads)
+    fitted = fit_signals(log, slices.judge[0], churn, timezone)
+    table = build_signals(log, moments, fitted=fitted, customers=customers, threads=training.threads)
     names = tuple(name for name in table.column_names if name not in ("customer_id", "cutoff"))
     progress(f"signals: {table.num_rows:,} rows × {len(names)}")
-    return assemble(log, as_of, table, labels, issues, vocabulary, slices, moments, share)
+    return assemble(log, as_of, table, labels, issues, fitted, slices, moments, share)
+
+
+def fit_signals(log: EventLog, until: datetime, churn: ChurnOptions, timezone: str) -> Fitted:
+    """What do signals know of the log before `until`, if leaving means what `churn` says?"""
+    from features.fitted import fit
+
+    return fit(
+        log,
+        until,
+        timezone=timezone,
+        horizon_days=churn.horizon_days,
+        active_within_days=churn.active_within_days,
+        activity=churn.activity,
+        leaving=churn.event if churn.definition == "event" else "",
+    )
 
 
 def first_event(log: EventLog, as_of: datetime) -> datetime:
@@ -188,7 +205,7 @@ def assemble(
     table: pa.Table,
     labels: pa.Table,
     issues: IssueOptions,
-    vocabulary: Vocabulary,
+    fitted: Fitted,
     slices: Slices,
     moments: Sequence[datetime],
     share: float,
@@ -221,7 +238,7 @@ def assemble(
             y = pc.is_valid(pc.index_in(who, value_set=asked)).to_numpy().astype(np.float64)
             contacts[cutoff] = replace(rows, y=y)
     return Examples(
-        signal_names=names, vocabulary=vocabulary, slices=slices, by_cutoff=by_cutoff, contacts=contacts, sampled=share
+        signal_names=names, fitted=fitted, slices=slices, by_cutoff=by_cutoff, contacts=contacts, sampled=share
     )
 
 

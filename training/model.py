@@ -1,6 +1,6 @@
 """What is stored, and what may be loaded? A folder of LightGBM text and JSON, named by the hash of its contents.
 
-    model.json      signals in order, vocabulary, churn scorer, issue scorer, settings, versions
+    model.json      signals in order, what they are fitted on, churn scorer, issue scorer, settings, versions
     *.txt           trees, as LightGBM writes them
     manifest.json   SHA-256 of each file; the model's own hash is that of this list
 
@@ -26,7 +26,7 @@ from training.scorers import Scorer, scorer_from_json, scorer_to_json
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from features.build import Vocabulary
+    from features.fitted import Fitted
     from records.events import EventLog
 
 FORMAT = 1
@@ -47,7 +47,7 @@ def matrix(table: pa.Table, names: Sequence[str]) -> Floats:
         extra = [name for name in found if name not in names]
         what = f"missing {missing[:3]}, unknown {extra[:3]}" if missing or extra else "the same ones in another order"
         msg = f"the model was made for {len(names)} signals and got {len(found)}: {what}."
-        raise ModelError(msg, remedy="Build signals with the model's vocabulary, or train again: pehle train")
+        raise ModelError(msg, remedy="Build signals with the model's `fitted`, or train again: pehle train")
     X = np.empty((table.num_rows, len(names)))
     for column, name in enumerate(names):
         # A null becomes NaN; float64 in, float64 out.
@@ -60,7 +60,7 @@ class Model:
     """A fitted model: who leaves, and what each customer will need help with."""
 
     signal_names: tuple[str, ...]
-    vocabulary: Vocabulary  # what was known when it was fitted; hand it to build_signals as `fitted`
+    fitted: Fitted  # what the signals were fitted on; hand it to build_signals
     churn: Scorer
     issues: IssueModel
     settings: Mapping[str, Any] = field(default_factory=dict)  # churn, issues, training; as_of; hashes; versions
@@ -88,7 +88,7 @@ class Model:
         stored = {
             "format": FORMAT,
             "signal_names": list(self.signal_names),
-            "vocabulary": json.loads(self.vocabulary.to_json()),
+            "fitted": json.loads(self.fitted.to_json()),
             "churn": scorer_to_json("churn", self.churn, files),
             "issues": self.issues.to_json(files),
             "settings": dict(self.settings),
@@ -103,7 +103,7 @@ class Model:
     @classmethod
     def load(cls, folder: Path, expected_sha256: str) -> Model:
         """Reads a stored model, if its contents have the hash that was recorded when it was made."""
-        from features.build import Vocabulary
+        from features.fitted import Fitted
 
         files = read_checked(folder, expected_sha256)
         stored = json.loads(files[MODEL_FILE])
@@ -113,7 +113,7 @@ class Model:
         names = tuple(stored["signal_names"])
         return cls(
             signal_names=names,
-            vocabulary=Vocabulary.from_json(json.dumps(stored["vocabulary"])),
+            fitted=Fitted.from_json(json.dumps(stored["fitted"])),
             churn=scorer_from_json(stored["churn"], files, len(names)),
             issues=IssueModel.from_json(stored["issues"], files, len(names)),
             settings=stored["settings"],

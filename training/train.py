@@ -106,12 +106,17 @@ def train(
     mlruns: Path,
     now: datetime,
     progress: Progress | None = None,
+    *,
+    timezone: str = "UTC",
 ) -> TrainResult:
-    """Learns from everything known before `as_of`, stores the run, and puts the winner in use if it earns it."""
+    """Learns from everything known before `as_of`, stores the run, and puts the winner in use if it earns it.
+
+    `timezone` is the company's: it defines hours and weekdays.
+    """
     from training.registry import Registry
 
     say = progress or (lambda line: None)
-    examples = build_examples(log, as_of, churn, issues, training, say)
+    examples = build_examples(log, as_of, churn, issues, training, say, timezone=timezone)
     judged = fit_and_judge(examples, training)
     say("log loss: " + ", ".join(f"{name} {loss:.4f}" for name, loss in judged.losses.items()))
     result = fit_issues(log, as_of, issues, training, examples)
@@ -126,7 +131,7 @@ def train(
     final = replace(final, calibration=judged.scorers[judged.best_stored].calibration)
     model = Model(
         signal_names=examples.signal_names,
-        vocabulary=examples.vocabulary,
+        fitted=examples.fitted,
         churn=final,
         issues=result.model,
         settings=settings_of(log, as_of, churn, issues, training, examples),

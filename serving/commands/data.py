@@ -132,14 +132,18 @@ def features_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: pehle features list --json
     """
-    from features.build import fit_vocabulary
     from features.catalog import catalog
     from serving.home import Home
     from serving.jobs import default_as_of
+    from training.examples import fit_signals
 
     place = Home(home_path(home).resolve())
     filled = place.exists() and place.log.summary().count > 0
-    signals = catalog(fit_vocabulary(place.log, default_as_of(place.log)) if filled else None)
+    signals = catalog(
+        fit_signals(place.log, default_as_of(place.log), place.settings.churn, place.settings.company.timezone)
+        if filled
+        else None
+    )
     rows = [
         {"name": s.name, "question": s.question, "unit": s.unit, "family": s.family, "no_data": s.no_data}
         for s in signals
@@ -163,9 +167,11 @@ def features_build(
     Example: pehle features build --as-of 2026-04-01 --out signals.parquet
     """
     from features.build import write_signals
+    from training.examples import fit_signals
 
     place = opened(home)
     writable(out)
     cutoff = as_of_or_default(place, as_of)
-    rows = write_signals(place.log, cutoff, out)
+    fitted = fit_signals(place.log, cutoff, place.settings.churn, place.settings.company.timezone)
+    rows = write_signals(place.log, cutoff, out, fitted=fitted)
     tell(f"{rows} people written to {out}.")

@@ -48,6 +48,7 @@ def train(as_of: AsOfOption = None, home: HomeOption = None, as_json: JsonOption
         place.mlruns,
         clock_of(place)(),
         progress=tell,
+        timezone=settings.company.timezone,
     )
     if as_json:
         show_json(result.to_json())
@@ -82,6 +83,7 @@ def backtest(
         settings.issues,
         settings.training,
         progress=tell,
+        timezone=settings.company.timezone,
     )
     if as_json:
         show_json(rows)

@@ -1,0 +1,72 @@
+"""What do the signals know before they look at a customer? Fitted on the log before a moment, stored with the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from features.vocabulary import Vocabulary, fit_vocabulary
+from records.events import EventLog
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """The words, settings and fitted tables that make the columns of a signal table and their values."""
+
+    words: Vocabulary = field(default_factory=Vocabulary)
+    timezone: str = "UTC"  # IANA name: the company's, of hours, weekdays and start months
+    horizon_days: int = 90  # how far ahead the model looks
+    active_within_days: int = 180  # how long after an activity somebody is still a customer
+    activity: tuple[str, ...] = ("order_completed",)  # which events are signs of life; empty: any but passive ones
+    leaving: str = ""  # the event that says somebody left; empty: silence over the horizon says it
+
+    def to_json(self) -> str:
+        """How is it written beside the model?"""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Fitted:
+        """What does this text hold?"""
+        found: Mapping[str, Any] = json.loads(text)
+        known = {one.name for one in fields(cls)}
+        values = {key: _tuples(value) for key, value in found.items() if key in known}
+        return cls(**values | {"words": Vocabulary(**_tuples(found["words"]))})
+
+
+def _tuples(value: Any) -> Any:
+    """Lists of JSON as tuples: what is fitted never changes and can be a key."""
+    if isinstance(value, dict):
+        return {key: _tuples(one) for key, one in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def fit(
+    log: EventLog,
+    until: datetime,
+    *,
+    timezone: str = "UTC",
+    horizon_days: int = 90,
+    active_within_days: int = 180,
+    activity: Sequence[str] = ("order_completed",),
+    leaving: str = "",
+) -> Fitted:
+    """What did the log say before `until`? Nothing that happened or became known later can change it.
+
+    Parameters
+    ----------
+    timezone
+        IANA name of the company's zone.
+    horizon_days, active_within_days, activity, leaving
+        What leaving means, as under `[churn]`; `leaving` is the leaving event where one defines it.
+    """
+    return Fitted(
+        words=fit_vocabulary(log, until),
+        timezone=timezone,
+        horizon_days=horizon_days,
+        active_within_days=active_within_days,
+        activity=tuple(activity),
+        leaving=leaving,
+    )
