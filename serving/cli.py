@@ -10,7 +10,7 @@ import sys
 import typer
 
 from records.errors import PehleError
-from serving.commands import data, demo, models, outreach, service
+from serving.commands import data, demo, models, outreach, service, versions
 from serving.commands.shared_options import HomeOption, choose_home, tell
 
 app = typer.Typer(
@@ -33,7 +33,7 @@ app.add_typer(data.imports, name="import")
 app.add_typer(data.features, name="features")
 app.command("train")(models.train)
 app.command("backtest")(models.backtest)
-app.add_typer(models.models, name="models")
+app.add_typer(versions.models, name="models")
 app.command("score")(models.score)
 app.command("plan")(outreach.plan)
 app.add_typer(outreach.review, name="review")

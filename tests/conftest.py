@@ -66,6 +66,6 @@ def trained_home(made_demo: Path, tmp_path: Path) -> Path:
 
     home = open_home(Path(shutil.copytree(made_demo, tmp_path / "company")))
     set_state(home.engine, "kind", REAL)
-    Registry(home.mlruns).promote("1", "by hand: 400 customers may be too few for the gate")
+    Registry(home.mlruns).promote("1", "400 customers may be too few for the gate", at=NOW, by="tests")
     home.engine.dispose()
     return home.path

@@ -18,6 +18,7 @@ from training.registry import Registry
 from training.scorers import Linear, Scorer
 
 NOW = datetime(2026, 11, 19, 4, 42, tzinfo=UTC)
+LATER = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
 
 def model_of(intercept: float) -> Model:
@@ -39,8 +40,8 @@ def model_of(intercept: float) -> Model:
     )
 
 
-def add(registry: Registry, folder: Path, intercept: float) -> str:
-    """One run with a model, registered; its version."""
+def add(registry: Registry, folder: Path, intercept: float, definition: str = "default") -> str:
+    """One run with a model, registered; its version's id."""
     sha256 = model_of(intercept).save(folder / "model")
     run_id = registry.log_run(
         name="test",
@@ -51,7 +52,8 @@ def add(registry: Registry, folder: Path, intercept: float) -> str:
         artifacts=[],
         model=folder / "model",
     )
-    return registry.register(run_id, sha256=sha256, at=NOW, tags={"winner": "logistic", "data_sha256": "d" * 64})
+    tags = {"winner": "logistic", "data_sha256": "d" * 64, "why": "it won"}
+    return registry.register(run_id, sha256=sha256, at=NOW, tags=tags, definition=definition)
 
 
 def intercept_of(model: Model | None) -> float:
@@ -68,7 +70,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry = Registry(folder / "mlruns")
     add(registry, folder / "one", 1.0)
     add(registry, folder / "two", 2.0)
-    registry.promote("1", "it was the first")
+    registry.promote("1", "it was the first", at=NOW, by="Meera Iyer")
     return folder / "mlruns"
 
 
@@ -94,6 +96,9 @@ def test_versions_say_what_scripts_read(registry: Registry) -> None:
     assert first["created_at"] == "2026-11-19T04:42:00+00:00"
     assert first["data_sha256"] == "d" * 64
     assert first["metrics"] == {"auroc": 0.7}
+    assert (first["promoted"], first["promoted_at"]) == (True, "2026-11-19T04:42:00+00:00")
+    assert (first["promoted_by"], first["promoted_why"], first["why"]) == ("Meera Iyer", "it was the first", "it won")
+    assert (second["promoted"], second["promoted_at"]) == (False, None)
     assert len(first["model_sha256"]) == 64
     assert first["model_sha256"] != second["model_sha256"]
 
@@ -108,15 +113,38 @@ def test_loads_the_champion_the_latest_or_a_number(registry: Registry) -> None:
 
 
 def test_promotion_can_be_taken_back_with_one_command(registry: Registry) -> None:
-    registry.promote("2")
+    registry.promote("2", at=LATER, by="Rohan")
     assert intercept_of(registry.champion()) == 2.0
-    assert registry.rollback() == "1"
+    assert registry.rollback(at=LATER, by="Rohan") == "1"
     assert intercept_of(registry.champion()) == 1.0
+
+
+def test_each_definition_has_versions_a_model_in_use_and_a_way_back_of_its_own(
+    registry: Registry, tmp_path: Path
+) -> None:
+    assert registry.definitions() == ["default"]
+    assert add(registry, tmp_path / "three", 3.0, "pre-paid") == "pre-paid-1"
+    assert add(registry, tmp_path / "four", 4.0, "pre-paid") == "pre-paid-2"
+    assert registry.definitions() == ["default", "pre-paid"]
+    assert registry.champion("pre-paid") is None
+    for version in ("pre-paid-1", "pre-paid-2"):
+        registry.promote(version, at=NOW, by="Rohan")
+    assert intercept_of(registry.champion("pre-paid")) == intercept_of(registry.load("pre-paid-2")) == 4.0
+    assert registry.resolve("champion", "pre-paid")[0] == "pre-paid-2"
+    assert intercept_of(registry.champion()) == 1.0
+    assert registry.rollback("pre-paid", at=LATER, by="Rohan") == "pre-paid-1"
+    assert intercept_of(registry.champion()) == 1.0
+    assert [row["version"] for row in registry.versions()] == ["1", "2", "pre-paid-1", "pre-paid-2"]
+    assert [row["alias"] for row in registry.versions("pre-paid")] == ["champion", "previous"]
+    with pytest.raises(ModelError, match="no model version 'pre-paid-9'; there are pre-paid-1, pre-paid-2"):
+        registry.load("pre-paid-9")
+    with pytest.raises(ModelError, match="no trained model here of the definition 'shop'"):
+        registry.load("latest", "shop")
 
 
 def test_going_back_without_a_past_is_refused(registry: Registry) -> None:
     with pytest.raises(ModelError, match="no earlier model"):
-        registry.rollback()
+        registry.rollback(at=NOW, by="Rohan")
 
 
 def test_nothing_in_use_names_the_newest_trained(tmp_path: Path) -> None:
@@ -149,7 +177,7 @@ def test_another_server_named_outside_is_honoured(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     registry = Registry(tmp_path / "mlruns")
     add(registry, tmp_path / "one", 4.0)
-    registry.promote("1")
+    registry.promote("1", at=NOW, by="Rohan")
     assert intercept_of(registry.champion()) == 4.0
     assert (tmp_path / "elsewhere.db").exists()
     assert not (tmp_path / "mlruns" / "mlflow.db").exists()

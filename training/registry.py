@@ -3,32 +3,29 @@
 Tracking and registry live in `mlruns/mlflow.db`, artifacts in `mlruns/artifacts`. A version is a folder of text and
 JSON (`training.model`), never MLflow's own pickled flavours. A home can be moved: what the database stores absolutely
 is put right when it is opened elsewhere. `MLFLOW_TRACKING_URI`, if set, names another server.
+
+Each definition of churn has models of its own: "pehle" is the default one's, `pehle-<name>` those of `[churn.<name>]`,
+each with its own model in use. A version's id is "14" for the default and "prepaid-14" for a named definition.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from records.errors import ModelError
 from training.model import Model
+from training.moved_store import move_places
 
 NAME = "pehle"
 EXPERIMENT = "pehle"
-CHAMPION, PREVIOUS = "champion", "previous"
+DEFAULT = "default"  # the definition that [churn] itself declares
+CHAMPION, PREVIOUS, LATEST = "champion", "previous", "latest"
 MODEL_FOLDER = "model"
-# Where MLflow keeps absolute places, by table and column.
-PLACES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
+REPORT_FILE = "report.html"
 
 
 def quiet_client(uri: str) -> Any:
@@ -64,7 +61,7 @@ class Registry:
         if self._client is None:
             if not self.elsewhere:
                 self.mlruns.mkdir(parents=True, exist_ok=True)
-                move_places(self.mlruns)
+                move_places(self.mlruns, EXPERIMENT)
             self._client = quiet_client(self.uri)
         return self._client
 
@@ -107,60 +104,85 @@ class Registry:
         self.client.set_terminated(run_id, "FINISHED", end_time=moment)
         return run_id
 
-    def register(self, run_id: str, *, sha256: str, at: datetime, tags: Mapping[str, str]) -> str:
-        """A new version that points at a run's model folder; its number."""
-        if not any(model.name == NAME for model in self.client.search_registered_models(f"name = '{NAME}'")):
-            self.client.create_registered_model(NAME)
+    def register(
+        self, run_id: str, *, sha256: str, at: datetime, tags: Mapping[str, str], definition: str = DEFAULT
+    ) -> str:
+        """A new version that points at a run's model folder; its id."""
+        name = registered_name(definition)
+        if not any(model.name == name for model in self.client.search_registered_models(f"name = '{name}'")):
+            self.client.create_registered_model(name)
         run = self.client.get_run(run_id)
         source = f"{run.info.artifact_uri}/{MODEL_FOLDER}"
         every = {**tags, "model_sha256": sha256, "created_at": at.astimezone(UTC).isoformat()}
-        version = self.client.create_model_version(NAME, source=source, run_id=run_id, tags=every)
-        return str(version.version)
+        version = self.client.create_model_version(name, source=source, run_id=run_id, tags=every)
+        return version_id(version)
 
-    def promote(self, version: str | int, why: str = "promoted by hand") -> None:
-        """Makes a version the model in use; the one before it stays one `rollback` away. The alias moves last."""
+    def promote(self, version: str | int, why: str = "by hand", *, at: datetime, by: str) -> None:
+        """Makes a version the one in use for its definition; the one before it stays one `rollback` away.
+
+        The alias moves last: until then nothing has changed.
+        """
         chosen = self.version(str(version))
-        before = self.champion_version()
-        if before is not None and str(before.version) != str(chosen.version):
-            self.client.set_registered_model_alias(NAME, PREVIOUS, str(before.version))
-        self.client.set_model_version_tag(NAME, str(chosen.version), "promoted", why)
-        self.client.set_registered_model_alias(NAME, CHAMPION, str(chosen.version))
+        name, number = str(chosen.name), str(chosen.version)
+        before = self.alias(CHAMPION, definition_of(name))
+        if before is not None and str(before.version) != number:
+            self.client.set_registered_model_alias(name, PREVIOUS, str(before.version))
+        told = {"promoted_at": at.astimezone(UTC).isoformat(), "promoted_by": by, "promoted_why": why}
+        for key, value in told.items():
+            self.client.set_model_version_tag(name, number, key, value)
+        self.client.set_registered_model_alias(name, CHAMPION, number)
 
-    def rollback(self) -> str:
-        """Back to the model that was in use before; its version."""
-        before = self.alias(PREVIOUS)
+    def rollback(self, definition: str = DEFAULT, *, at: datetime, by: str) -> str:
+        """Back to the model that was in use before; its id."""
+        before = self.alias(PREVIOUS, definition)
         if before is None:
             msg = "there is no earlier model in use to go back to."
             raise ModelError(msg, remedy="Choose a version: pehle models, then pehle models promote VERSION")
-        self.promote(before.version, "rolled back to")
-        return str(before.version)
+        self.promote(version_id(before), "rolled back to", at=at, by=by)
+        return version_id(before)
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────
-    def found(self) -> list[Any]:
-        """All versions as MLflow has them, oldest first."""
+    def definitions(self) -> list[str]:
+        """The definitions that have models, the default one first."""
         if not self.exists:
             return []
-        versions = self.client.search_model_versions(f"name = '{NAME}'", max_results=1000)
+        names = [str(model.name) for model in self.client.search_registered_models(max_results=100)]
+        found = [definition_of(name) for name in names if name == NAME or name.startswith(f"{NAME}-")]
+        return sorted(found, key=lambda one: (one != DEFAULT, one))
+
+    def found(self, definition: str = DEFAULT) -> list[Any]:
+        """All versions of a definition as MLflow has them, oldest first."""
+        if not self.exists:
+            return []
+        versions = self.client.search_model_versions(f"name = '{registered_name(definition)}'", max_results=1000)
         return sorted(versions, key=lambda version: int(version.version))
 
-    def versions(self) -> list[dict[str, Any]]:
-        """All versions for people and scripts: version, alias, created_at, model_sha256, data_sha256, metrics, …"""
-        found = self.found()
-        aliases: dict[str, str] = {}
-        if found:
-            aliases = {str(v): alias for alias, v in self.client.get_registered_model(NAME).aliases.items()}
-            champion = self.alias(CHAMPION)
-            if champion is not None:
-                aliases[str(champion.version)] = CHAMPION
+    def versions(self, definition: str | None = None) -> list[dict[str, Any]]:
+        """All versions for people and scripts, oldest first: version, definition, alias, created_at, hashes, metrics.
+
+        `promoted` says whether it was ever put in use; when, by whom and why stand in `promoted_at`, `_by`, `_why`.
+        """
+        chosen = self.definitions() if definition is None else [definition]
+        return [row for one in chosen for row in self.rows_of(one)]
+
+    def rows_of(self, definition: str) -> list[dict[str, Any]]:
+        """The rows of `versions` for one definition."""
+        found = self.found(definition)
+        if not found:
+            return []
+        named = self.client.get_registered_model(registered_name(definition)).aliases
+        aliases = {str(number): alias for alias, number in named.items() if alias != CHAMPION}
+        aliases |= {str(named[CHAMPION]): CHAMPION} if CHAMPION in named else {}
         return [
             {
-                "version": str(version.version),
+                "version": version_id(version),
+                "definition": definition,
                 "alias": aliases.get(str(version.version)),
                 "created_at": version.tags.get("created_at"),
                 "kind": version.tags.get("winner"),
                 "as_of": version.tags.get("as_of"),
-                "promoted": version.tags.get("promoted"),
-                "why": version.tags.get("why"),
+                "promoted": "promoted_at" in version.tags,
+                **{key: version.tags.get(key) for key in ("promoted_at", "promoted_by", "promoted_why", "why")},
                 "model_sha256": version.tags.get("model_sha256"),
                 "data_sha256": version.tags.get("data_sha256"),
                 "metrics": dict(self.client.get_run(version.run_id).data.metrics),
@@ -168,90 +190,98 @@ class Registry:
             for version in found
         ]
 
-    def alias(self, name: str) -> Any | None:
+    def alias(self, name: str, definition: str = DEFAULT) -> Any | None:
         """The version an alias stands for, or None."""
         if not self.exists:
             return None
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.client.get_model_version_by_alias(NAME, name)
+            return self.client.get_model_version_by_alias(registered_name(definition), name)
         except MlflowException:
             return None
 
-    def champion_version(self) -> Any | None:
-        return self.alias(CHAMPION)
+    def champion_version(self, definition: str = DEFAULT) -> Any | None:
+        return self.alias(CHAMPION, definition)
 
-    def version(self, which: str) -> Any:
-        """A version by number, "champion" or "latest"; ModelError with what to do where there is none."""
-        found = self.found()
+    def version(self, which: str, definition: str = DEFAULT) -> Any:
+        """A version by its id, or the "champion" or "latest" of a definition; ModelError with what to do if none."""
+        wanted = which.removeprefix("v") if which[:2].removeprefix("v").isdigit() else which
+        if which not in (CHAMPION, LATEST) and "-" in which:
+            definition, _, wanted = which.rpartition("-")
+        found = self.found(definition)
         if not found:
-            raise ModelError("there is no trained model here.", remedy="Train one: pehle train")
-        if which == "latest":
+            what = "" if definition == DEFAULT else f" of the definition {definition!r}"
+            raise ModelError(f"there is no trained model here{what}.", remedy="Train one: pehle train")
+        if which == LATEST:
             return found[-1]
         if which == CHAMPION:
-            champion = self.champion_version()
+            champion = self.champion_version(definition)
             if champion is None:
                 msg = "no model is in use: none has passed the gate."
                 raise ModelError(msg, remedy="Score with the newest trained one: --model latest")
             return champion
         for version in found:
-            if str(version.version) == str(which).removeprefix("v"):
+            if str(version.version) == wanted:
                 return version
-        msg = f"there is no model version {which!r}; there are {', '.join(str(v.version) for v in found)}."
+        msg = f"there is no model version {which!r}; there are {', '.join(version_id(one) for one in found)}."
         raise ModelError(msg, remedy="List them: pehle models")
 
-    def resolve(self, which: str) -> tuple[str, str]:
-        """The number and the recorded SHA-256 of a version named "champion", "latest" or by number."""
-        version = self.version(which)
-        return str(version.version), str(version.tags.get("model_sha256", ""))
+    def resolve(self, which: str, definition: str = DEFAULT) -> tuple[str, str]:
+        """The id and the recorded SHA-256 of a version named "champion", "latest" or by id."""
+        version = self.version(which, definition)
+        return version_id(version), str(version.tags.get("model_sha256", ""))
 
-    def load(self, which: str = CHAMPION) -> Model:
+    def load(self, which: str = CHAMPION, definition: str = DEFAULT) -> Model:
         """The model of a version, its bytes checked against the recorded hash."""
-        version = self.version(which)
+        version = self.version(which, definition)
         return Model.load(self.folder(version), version.tags.get("model_sha256", ""))
 
-    def champion_or_none(self) -> Model | None:
+    def champion_or_none(self, definition: str = DEFAULT) -> Model | None:
         """The model in use, or None where there is none or its files are no longer what was recorded."""
         try:
-            return self.champion()
+            return self.champion(definition)
         except ModelError:
             return None
 
-    def champion(self) -> Model | None:
+    def champion(self, definition: str = DEFAULT) -> Model | None:
         """The model in use, or None where none has passed the gate."""
-        return self.load(CHAMPION) if self.champion_version() is not None else None
+        return self.load(CHAMPION, definition) if self.champion_version(definition) is not None else None
+
+    def report(self, which: str) -> bytes | None:
+        """The report of a version's training run; None where the run has none."""
+        from mlflow.exceptions import MlflowException
+
+        version = self.version(which)
+        try:
+            return self.artifact(version, REPORT_FILE).read_bytes()
+        except (MlflowException, OSError):  # a run of before there were reports, or a server that does not answer
+            return None
 
     def folder(self, version: Any) -> Path:
-        """Where the version's files are: below this mlruns, or fetched from the server."""
+        """Where the version's model is."""
+        return self.artifact(version, MODEL_FOLDER)
+
+    def artifact(self, version: Any, name: str) -> Path:
+        """Where a file or folder of the version's run is: below this mlruns, or fetched from the server."""
         if not self.elsewhere:
-            return self.mlruns / "artifacts" / str(version.run_id) / "artifacts" / MODEL_FOLDER
+            return self.mlruns / "artifacts" / str(version.run_id) / "artifacts" / name
         from mlflow.artifacts import download_artifacts
 
-        return Path(download_artifacts(run_id=version.run_id, artifact_path=MODEL_FOLDER, tracking_uri=self.uri))
+        return Path(download_artifacts(run_id=version.run_id, artifact_path=name, tracking_uri=self.uri))
 
 
-def move_places(mlruns: Path) -> None:
-    """After a home was moved, lets MLflow's database name the new place: new runs and MLflow's own pages follow.
+def registered_name(definition: str) -> str:
+    """What MLflow calls the models of a definition."""
+    return NAME if definition == DEFAULT else f"{NAME}-{definition}"
 
-    MLflow offers no way to change an experiment's place, so this one statement per column goes to its database.
-    """
-    database = mlruns / "mlflow.db"
-    if not database.is_file():
-        return
-    here = (mlruns / "artifacts").as_uri()
-    with closing(sqlite3.connect(database)) as connection, connection:
-        try:
-            row = connection.execute(
-                "select artifact_location from experiments where name = ?", (EXPERIMENT,)
-            ).fetchone()
-        except sqlite3.OperationalError:
-            return  # the database is not MLflow's yet
-        if row is None or row[0] == here:
-            return
-        for table, column in PLACES:
-            connection.execute(
-                f"update {table} set {column} = ? || substr({column}, ?) "  # noqa: S608  names from the list above
-                f"where {column} = ? or substr({column}, 1, ?) = ?",
-                (here, len(row[0]) + 1, row[0], len(row[0]) + 1, row[0] + "/"),
-            )
+
+def definition_of(name: str) -> str:
+    """Which definition do the models of this registered name belong to?"""
+    return DEFAULT if name == NAME else name.removeprefix(f"{NAME}-")
+
+
+def version_id(version: Any) -> str:
+    """How a version is called everywhere: "14", or "prepaid-14"."""
+    definition = definition_of(str(version.name))
+    return str(version.version) if definition == DEFAULT else f"{definition}-{version.version}"

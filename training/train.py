@@ -233,7 +233,7 @@ def store(
     listed = run_metrics(metrics, winner, estimates, issues.metrics)
     version, sha256 = keep_run(registry, model, judged, listed, why=why, now=now)
     if promote:
-        registry.promote(version, why)
+        registry.promote(version, why, at=now, by="job:retrain")
     say(f"version {version}: {'in use' if promote else 'not put in use'}; {why}")
     return TrainResult(
         candidates=tuple(Candidate(name=name, metrics=found) for name, found in metrics.items()),

@@ -1,4 +1,4 @@
-"""The data scientist's commands: `train`, `backtest`, `models`, `score`."""
+"""The data scientist's commands: `train`, `backtest`, `score`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,6 @@ from serving.commands.shared_options import (
     show_table,
     tell,
     writable,
-)
-
-models = typer.Typer(
-    help="Trained models: list, promote, roll back.\n\nExample: pehle models --json",
-    invoke_without_command=True,
-    rich_markup_mode=None,
 )
 
 
@@ -96,61 +90,6 @@ def backtest(
 
 def _figure(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-@models.callback()
-def models_list(context: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """The versions, newest first, with their figures and which one is in use.
-
-    Example: pehle models --json
-    """
-    if context.invoked_subcommand is not None:
-        return
-    from training.registry import Registry
-
-    versions = Registry(opened(home).mlruns).versions()
-    if as_json:
-        show_json(versions)
-        return
-    if not versions:
-        show("No model yet. Make one with `pehle train`.")
-        return
-    rows = [
-        [
-            str(v["version"]),
-            str(v["alias"] or ""),
-            str(v["created_at"])[:16],
-            _figure(v["metrics"].get("log_loss", "")),
-            _figure(v["metrics"].get("auroc", "")),
-            str(v["model_sha256"])[:12],
-        ]
-        for v in versions
-    ]
-    show_table([["version", "in use as", "created", "log loss", "AUROC", "sha256"], *rows])
-
-
-@models.command("promote")
-def models_promote(version: str, home: HomeOption = None) -> None:
-    """Put a version in use. The one before can be brought back with `pehle models rollback`.
-
-    Example: pehle models promote 3
-    """
-    from training.registry import Registry
-
-    Registry(opened(home).mlruns).promote(version)
-    show(f"Model {version} is in use.")
-
-
-@models.command("rollback")
-def models_rollback(home: HomeOption = None) -> None:
-    """Bring back the version that was in use before.
-
-    Example: pehle models rollback
-    """
-    from training.registry import Registry
-
-    version = Registry(opened(home).mlruns).rollback()
-    show(f"Model {version} is in use again.")
 
 
 def score(

@@ -8,24 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
+
+from training.svg import element
+
+__all__ = ["element"]
 
 AXIS_STEP = 10  # per 100 people, between two lines of the results axis
-
-
-def element(name: str, *children: str | Markup, **attributes: object) -> Markup:
-    """One SVG element; values are escaped, `_` in a name stands for `-`."""
-    written = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _short(value))
-        for key, value in attributes.items()
-        if value is not None
-    )
-    inside = Markup("").join(escape(child) for child in children)
-    return Markup("<{}{}>{}</{}>").format(name, written, inside, name)
-
-
-def _short(value: object) -> object:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
 
 
 def _percent(share: float) -> str:

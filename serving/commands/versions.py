@@ -1,0 +1,106 @@
+"""The commands about trained versions: `models`, `models promote`, `models rollback`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from serving.commands.shared_options import (
+    HomeOption,
+    JsonOption,
+    clock_of,
+    opened,
+    show,
+    show_json,
+    show_table,
+)
+
+models = typer.Typer(
+    help="Trained models: list, promote, roll back.\n\nExample: pehle models --json",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; it is recorded.")]
+
+
+@models.callback()
+def models_list(context: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The versions of every definition, newest first, with their figures, which one is in use and since when.
+
+    Example: pehle models --json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from training.registry import Registry
+
+    versions = Registry(opened(home).mlruns).versions()
+    if as_json:
+        show_json(versions)
+        return
+    if not versions:
+        show("No model yet. Make one with `pehle train`.")
+        return
+    several = len({v["definition"] for v in versions}) > 1
+    head = ["version", "in use as", "since", "by", "created", "log loss", "AUROC", "sha256"]
+    rows = [_line(version) for version in reversed(versions)]
+    if several:
+        head, rows = ["definition", *head], [[v["definition"], *_line(v)] for v in reversed(versions)]
+    show_table([head, *rows])
+
+
+def _line(version: dict[str, Any]) -> list[str]:
+    """One version as the table shows it; since when and by whom only where it is in use."""
+    in_use = version["alias"] == "champion"
+    return [
+        version["version"],
+        version["alias"] or "",
+        str(version["promoted_at"])[:16] if in_use else "",
+        str(version["promoted_by"]) if in_use else "",
+        str(version["created_at"])[:16],
+        _figure(version["metrics"].get("log_loss")),
+        _figure(version["metrics"].get("auroc")),
+        str(version["model_sha256"])[:12],
+    ]
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+@models.command("promote")
+def models_promote(version: str, by: ByOption = "operator", home: HomeOption = None) -> None:
+    """Put a version in use. The one before can be brought back with `pehle models rollback`.
+
+    Example: pehle models promote 3 --by "Meera Iyer"
+    """
+    from records.audit import record
+    from training.registry import Registry
+
+    place = opened(home)
+    now = clock_of(place)()
+    Registry(place.mlruns).promote(version, at=now, by=by)
+    record(place.engine, now, by, "promote_model", version, {})
+    show(f"Model {version} is in use.")
+
+
+@models.command("rollback")
+def models_rollback(
+    definition: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose model: a definition below [churn], or the default one.")
+    ] = "default",
+    by: ByOption = "operator",
+    home: HomeOption = None,
+) -> None:
+    """Bring back the version that was in use before.
+
+    Example: pehle models rollback
+    """
+    from records.audit import record
+    from training.registry import Registry
+
+    place = opened(home)
+    now = clock_of(place)()
+    version = Registry(place.mlruns).rollback(definition, at=now, by=by)
+    record(place.engine, now, by, "rollback_model", version, {"definition": definition})
+    show(f"Model {version} is in use again.")
