@@ -30,6 +30,7 @@ def build_signals(
     *,
     fitted: Fitted | None = None,
     customers: Sequence[str] | None = None,
+    signals: Sequence[str] | None = None,
     threads: int = 2,
     progress: Progress | None = None,
 ) -> pa.Table:
@@ -37,11 +38,13 @@ def build_signals(
 
     One row per customer and cutoff, sorted by cutoff, then customer; columns customer_id, cutoff and the signals of
     the catalog in its order; null means no data. Without `fitted` it is fitted at the earliest cutoff.
+    With `signals` only these columns are made, in the order of the catalog, and only what they need is computed.
     `progress` is called with the chunks done and the chunks in all.
     """
     if not cutoffs:
-        return _sorted([], catalog(fitted or Fitted()))
+        return _sorted([], chosen_signals(fitted or Fitted(), signals))
     fitted = fitted or fit(log, min(cutoffs))
+    chosen = chosen_signals(fitted, signals)
     tables: list[pa.Table] = []
     with log.connection(threads) as con:
         if customers is not None:
@@ -50,13 +53,30 @@ def build_signals(
         plan = [(grid, max(1, -(-count_events(con, log, grid) // EVENTS_PER_CHUNK))) for grid in grids(cutoffs)]
         done, total = 0, sum(chunks for _, chunks in plan)
         for grid, chunks in plan:
-            stages = Stages(con, log, grid, fitted)
+            stages = Stages(con, log, grid, fitted, chosen)
             for chunk in range(chunks):
                 tables += stages.run(chunk, chunks, chosen=customers is not None)
                 done += 1
                 if progress:
                     progress(done, total)
-    return _sorted(tables, catalog(fitted))
+    return _sorted(tables, chosen)
+
+
+def chosen_signals(fitted: Fitted, names: Sequence[str] | None) -> tuple[Signal, ...]:
+    """Which signals bear these names? Without names, all of them.
+
+    Raises
+    ------
+    InputError
+        There is no signal of one of these names, for what is fitted.
+    """
+    every = catalog(fitted)
+    if names is None:
+        return every
+    unknown = sorted(set(names) - {signal.name for signal in every})
+    if unknown:
+        raise InputError(f"There is no signal {unknown[0]!r}.", remedy="See `pehle features list`.", value=unknown[0])
+    return tuple(signal for signal in every if signal.name in set(names))
 
 
 def _sorted(tables: Sequence[pa.Table], signals: Sequence[Signal]) -> pa.Table:

@@ -9,7 +9,7 @@ in a temporary table: as one expression the same work costs DuckDB seven times a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -38,23 +38,33 @@ Streams = dict[tuple[str, ...], list[Fact]]
 class Stages:
     """The steps for one log, grid and what is fitted."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid, fitted: Fitted) -> None:
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        log: EventLog,
+        grid: Grid,
+        fitted: Fitted,
+        signals: tuple[Signal, ...],
+    ) -> None:
         import ibis
 
         self.con, self.log, self.grid = con, log, grid
         self.ibis = ibis.duckdb.from_connection(con)
-        self.signals, self.measures = catalog(fitted), measures(fitted)
+        self.signals, self.measures = signals, measures(fitted)
         self.known = first_known_days(con, log, grid)
-        facts = facts_of(fitted)
+        chosen = tuple(signal.name for signal in signals)
+        self.read = facts_read_by(fitted, chosen)
+        facts = facts_read(self.read | clock_facts(self.read), self.measures)
         self.sums = streams([fact for fact in facts if fact.part not in VALUES])
         self.values = streams([fact for fact in facts if fact.part in VALUES])
         self.clocks = {
             clock: (name, measure)
             for clock, measure in CLOCKS.items()
             for name, running in self._running(self.sums)
-            if any(fact.measure.name == measure for fact in running)
+            if self._wants(f"{clock}_{fact}" for fact in GAP_FACTS)
+            and any(fact.measure.name == measure for fact in running)
         }
-        self.sql = compiled_steps(fitted, tuple(self.known))
+        self.sql = compiled_steps(fitted, chosen, tuple(self.known))
         self._table(
             "ages",
             {
@@ -62,7 +72,8 @@ class Stages:
                 for name, numbers in ages().items()
             },
         )
-        trouble.stage_purchases(con, log, grid)
+        if self._wants(trouble.FACTS):
+            trouble.stage_purchases(con, log, grid)
 
     def run(self, chunk: int, chunks: int, *, chosen: bool) -> list[pa.Table]:
         """Which signals have the people of this chunk? `chosen`: only those in table `wanted_customers`."""
@@ -83,8 +94,10 @@ class Stages:
             self._stage(f"days_{clock}", days_with_gaps, *inputs, measure=measure, oldest=OLDEST_AGE)
         for name, facts in self._running(self.values):
             self._stage(f"ranked_{name}", latest.ranked, "facts", facts=facts)
-        self._stage("ticket_rows", tickets.ticket_rows, "facts")
-        self._stage("owned_rows", trouble.owned_rows, "facts")
+        if self._wants(tickets.FACTS):
+            self._stage("ticket_rows", tickets.ticket_rows, "facts")
+        if self._wants(trouble.FACTS):
+            self._stage("owned_rows", trouble.owned_rows, "facts")
 
     def _signals_at(self, days: Sequence[int]) -> pa.Table:
         """Which signals have these people at these cutoffs?"""
@@ -115,11 +128,17 @@ class Stages:
             inputs = (f"days_{clock}", "cutoffs", "ages")
             self._stage(f"rhythm_{clock}", rhythm, *inputs, clock=clock, oldest=OLDEST_AGE)
             yield f"rhythm_{clock}", ()
-        self._stage("tickets", tickets.tickets, "ticket_rows", "cutoffs")
-        yield "tickets", tickets.COUNTS
-        self._stage("rates", trouble.trouble_rates, "purchases", "cutoffs")
-        self._stage("owned", trouble.owned, "owned_rows", "rates", "cutoffs", "ages", oldest=OLDEST_AGE)
-        yield "owned", trouble.COUNTS
+        if self._wants(tickets.FACTS):
+            self._stage("tickets", tickets.tickets, "ticket_rows", "cutoffs")
+            yield "tickets", tickets.COUNTS
+        if self._wants(trouble.FACTS):
+            self._stage("rates", trouble.trouble_rates, "purchases", "cutoffs")
+            self._stage("owned", trouble.owned, "owned_rows", "rates", "cutoffs", "ages", oldest=OLDEST_AGE)
+            yield "owned", trouble.COUNTS
+
+    def _wants(self, facts: Iterable[str]) -> bool:
+        """Does a signal read one of these?"""
+        return not self.read.isdisjoint(facts)
 
     def _side_by_side(self, parts: Sequence[tuple[str, Sequence[str]]]) -> None:
         """Make table `base`: people and cutoffs that know them, with every fact. SQL: Ibis nests a query per join."""
@@ -222,12 +241,18 @@ def signal_table(base: Any, signals: Sequence[Signal]) -> Any:
 
 
 @lru_cache(maxsize=4)
-def compiled_steps(fitted: Fitted, names: tuple[str, ...]) -> dict[str, str]:
-    """The SQL of each step, filled as steps are compiled; the same for any log with these words and event names."""
+def compiled_steps(fitted: Fitted, signals: tuple[str, ...], names: tuple[str, ...]) -> dict[str, str]:
+    """The SQL of each step, filled as steps are compiled; the same for any log with these event names."""
     return {}
 
 
 @lru_cache(maxsize=4)
-def facts_of(fitted: Fitted) -> tuple[Fact, ...]:
-    """Which facts do the signals read, given what is fitted, from the roll-up?"""
-    return tuple(facts_read(columns_read(catalog(fitted)), measures(fitted)))
+def facts_read_by(fitted: Fitted, names: tuple[str, ...]) -> frozenset[str]:
+    """Which facts do the signals of these names read?"""
+    return frozenset(columns_read([signal for signal in catalog(fitted) if signal.name in names]))
+
+
+def clock_facts(read: Iterable[str]) -> set[str]:
+    """Which facts of the roll-up do the gaps that are read need, so that their days are counted?"""
+    gaps = {f"{clock}_{fact}": f"{measure}_last" for clock, measure in CLOCKS.items() for fact in GAP_FACTS}
+    return {gaps[name] for name in read if name in gaps}

@@ -7,6 +7,8 @@ from typing import Any
 COUNTS = ("tickets_open", "tickets_solved", "ticket_solving_us", "ticket_repeats", "ticket_topics")
 """Facts that are zero for a customer without tickets; `ticket_open_since` and `ticket_slowest_us` are null."""
 
+FACTS = (*COUNTS, "ticket_open_since", "ticket_slowest_us")
+
 
 def ticket_rows(events: Any) -> Any:
     """One row per opening of a ticket and solution of it that came at or after (or none): when each became known."""

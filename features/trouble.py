@@ -24,6 +24,7 @@ MANY_ISSUES = 1.25
 """A product has many issues if its rate is so many times that of all products."""
 
 COUNTS = ("product_kinds", "product_top", "product_orders", "product_logs")
+FACTS = (*COUNTS, "trouble_worst", "trouble_worst_90", "trouble_bought_us", "trouble_delivered_us")
 
 
 def stage_purchases(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid) -> None:

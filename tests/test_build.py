@@ -201,3 +201,19 @@ def test_written_signals_are_the_built_ones_and_repeat_to_the_byte(tmp_path: Pat
 def test_an_unknown_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Cannot write signals to signals\.xlsx"):
         write_signals(EventLog(tmp_path), datetime(2024, 1, 1, tzinfo=UTC), tmp_path / "signals.xlsx")
+
+
+@SLOW
+@given(st.lists(events(), min_size=1, max_size=60), st.randoms(use_true_random=False))
+def test_chosen_signals_are_columns_of_the_whole_table(past: Any, random: Any) -> None:
+    rows, words = numbered(past), Fitted(words=Vocabulary(events=("song played",), topics=("network",)))
+    whole = signals_of(rows, [EARLIER, CUTOFF], fitted=words)
+    names = random.sample([signal.name for signal in catalog(words)], 7)
+    some = signals_of(rows, [EARLIER, CUTOFF], fitted=words, signals=names)
+    assert sorted(some.column_names[2:]) == sorted(names)
+    assert frame_bytes(some) == frame_bytes(whole.select(some.column_names))
+
+
+def test_an_unknown_signal_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no signal 'orders_31d'"):
+        build_signals(EventLog(tmp_path), [CUTOFF], signals=["orders_31d"])
