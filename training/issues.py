@@ -125,6 +125,8 @@ class IssueResult:
 
     model: IssueModel
     metrics: dict[str, float] = field(default_factory=dict)
+    # topic → "share" of the judged customers who named it, "auroc" of its probability among them
+    by_topic: dict[str, dict[str, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
