@@ -17,11 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from records.errors import SettingError
-from training.labels import ChurnOptions, IssueOptions, TrainingOptions
+from training.definitions import ChurnSection
+from training.labels import IssueOptions, TrainingOptions
 
 ENVIRONMENT_PREFIX = "PEHLE_"
 # Names with our prefix that are not settings: where the home is.
 RESERVED = ("PEHLE_HOME",)
+_CHURN = frozenset(ChurnSection.model_fields)
 
 
 class Options(BaseModel):
@@ -119,7 +121,7 @@ class Settings(BaseSettings):
     )
 
     company: CompanyOptions = CompanyOptions()
-    churn: ChurnOptions = ChurnOptions()
+    churn: ChurnSection = ChurnSection()
     issues: IssueOptions = IssueOptions()
     training: TrainingOptions = TrainingOptions()
     planning: PlanningOptions = PlanningOptions()
@@ -204,7 +206,9 @@ def _as_setting_error(error: ValidationError, file: Path | None) -> SettingError
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     source = str(file) if file is not None else "the environment"
-    if first["type"] == "extra_forbidden":
+    # [churn] takes tables beside its keys: what is neither is unknown like any other.
+    unknown = first["type"] == "model_type" and len(first["loc"]) > 1 and key.removeprefix("churn.") not in _CHURN
+    if unknown or first["type"] == "extra_forbidden":
         msg = f"Unknown setting {key!r} in {source}."
         return SettingError(msg, remedy="Remove it, or see README, Settings, for the names.", key=key, source=source)
     secret = any(word in key for word in ("password", "url")) or key in ("sending", "store")  # a whole section

@@ -8,6 +8,7 @@ import pytest
 
 from records.errors import SettingError
 from serving.settings import load_settings
+from training.definitions import definitions
 
 
 def written(folder: Path, text: str) -> Path:
@@ -72,3 +73,42 @@ def test_a_missing_secret_file_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PEHLE_STORE__URL_FILE", "/nowhere/url")
     with pytest.raises(SettingError, match=r"store.url_file names /nowhere/url"):
         load_settings(None).store.address()
+
+
+PREPAID = '[churn]\nhorizon_days = 60\n[churn.prepaid]\nwhere = { plan = "prepaid" }\n'
+
+
+def test_a_table_of_churn_is_a_definition_over_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PEHLE_CHURN__ACTIVE_WITHIN_DAYS", "30")
+    text = PREPAID + '[churn.shop]\nwhere = { product = ["a*", "b"], auto = true }\nhorizon_days = 14\n'
+    found = definitions(load_settings(written(tmp_path, text)).churn)
+    assert list(found) == ["prepaid", "shop", "default"]
+    assert [one.horizon_days for one in found.values()] == [60, 14, 60]
+    assert {one.active_within_days for one in found.values()} == {30}
+    assert found["shop"].where == {"product": ["a*", "b"], "auto": ["true"]}
+    assert found["shop"].unless == ({"plan": ["prepaid"]},)
+    assert found["default"].where == {}
+    assert found["default"].unless == (found["prepaid"].where, found["shop"].where)
+
+
+def test_without_tables_there_is_one_definition(tmp_path: Path) -> None:
+    found = definitions(load_settings(None, {}).churn)
+    assert list(found) == ["default"]
+    assert found["default"].unless == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[churn.prepaid]\nhorizon = 9\n" + 'where = { plan = "x" }', r"Unknown setting 'churn.prepaid.horizon'"),
+        ("[churn.prepaid]\nhorizon_days = 9\n", r"\[churn.prepaid\] says nothing of whom it is about"),
+        ('[churn.default]\nwhere = { plan = "x" }\n', r"\[churn.default\] cannot be the name"),
+        ('[churn.Pre-paid]\nwhere = { plan = "x" }\n', r"\[churn.Pre-paid\] cannot be the name"),
+        ('[churn.prepaid]\nwhere = { "a/b" = "x" }\n', r"'a/b' is not the name of a column or property"),
+        ("[churn.prepaid]\nwhere = { plan = [] }\n", r"plan has no value to compare with"),
+        ('[churn.prepaid]\nwhere = "plan = prepaid"\n', r"'churn.prepaid.where' has the value 'plan = prepaid'"),
+    ],
+)
+def test_a_wrong_table_of_churn_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        load_settings(written(tmp_path, text), {})

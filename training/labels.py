@@ -1,8 +1,12 @@
 """What do we predict, for whom, and what happened? Labels as declared objects, each with its cutoff and horizon.
 
-At a cutoff T a customer is *alive* if an activity event lies in [T - active_within_days, T); the label looks at
-[T, T + horizon_days). What happened at T itself belongs to the horizon, never to the signals. Everything is read
-from the log as it was known before `until`: no label window may end later than that.
+    alive if active here        too late to act      what is predicted         is it final?
+    [T - active_within, T)   T   [T, T + gap)   [T + gap, T + gap + horizon)   + grace
+
+What happened at T itself is never a signal. A leaving event is none if the customer comes back or changes plan within
+the grace; whoever leaves for good within the gap is no example, since the question is who leaves after it. Nothing
+that happened at or after T + gap + horizon + grace changes a label. Everything is read from the log as it was known
+before `until`: no label may need more time than that.
 """
 
 # ruff: noqa: S608  the SQL is made of our own names; settings are quoted
@@ -15,7 +19,11 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.cutoffs import DAY_US, microseconds
-from records.errors import NotEnoughData
+from records.errors import InputError, NotEnoughData
+from records.own_rows import LABELS
+from records.own_tables import own_table
+from records.parts import quoted
+from training.populations import Condition, literal, population_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,12 +58,18 @@ class ChurnOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # inactivity: no activity event in the horizon; event: the leaving event in the horizon
-    definition: Literal["inactivity", "event"] = "inactivity"
+    # inactivity: no activity event in the horizon; event: the leaving event in the horizon; imported: `labels` says
+    definition: Literal["inactivity", "event", "imported"] = "inactivity"
+    where: Condition = {}  # whom this is about, by the last known plan, product, channel or property; empty: everybody
     activity: list[str] = ["order_completed"]  # empty: any event that is not passive
     event: str = "subscription_cancelled"  # the leaving event, for definition = "event"
     # which events say that someone who left has come back; empty: any activity event
     returned_by: list[str] = []
+    # for definition = "event": one of `returned_by` or `changed_by` within so many days, and nobody has left
+    grace_days: int = Field(default=0, ge=0)
+    changed_by: list[str] = ["plan_changed"]
+    labels: str = "labels"  # the table of `pehle import labels`, for definition = "imported"
+    gap_days: int = Field(default=0, ge=0)  # between cutoff and horizon: time to act, and until the data are in
     horizon_days: int = Field(default=90, ge=1)
     active_within_days: int = Field(default=180, ge=1)
     bands: Bands = Bands()
@@ -71,6 +85,26 @@ class ChurnOptions(BaseModel):
     @property
     def horizon(self) -> timedelta:
         return timedelta(days=self.horizon_days)
+
+    @property
+    def gap(self) -> timedelta:
+        return timedelta(days=self.gap_days)
+
+    @property
+    def grace(self) -> timedelta:
+        """Only an event can be taken back."""
+        return timedelta(days=self.grace_days if self.definition == "event" else 0)
+
+    @property
+    def span(self) -> timedelta:
+        """How long after its cutoff is a label known: gap, horizon and grace."""
+        return self.gap + self.horizon + self.grace
+
+
+class Definition(ChurnOptions):
+    """One definition of several, made of the settings: nobody who fits an earlier one."""
+
+    unless: tuple[Condition, ...] = ()
 
 
 class IssueOptions(BaseModel):
@@ -99,11 +133,6 @@ class TrainingOptions(BaseModel):
     threads: int = Field(default=2, ge=1)
 
 
-def literal(value: str) -> str:
-    """A value as an SQL string."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def instant(value: datetime) -> str:
     """An aware instant as an SQL timestamp."""
     return f"make_timestamptz({microseconds(value)})"
@@ -126,35 +155,83 @@ def is_activity(churn: ChurnOptions) -> str:
     return f"(not {named([*churn.passive, *leaving])})"
 
 
-def label_sql(log: EventLog, cutoff: datetime, churn: ChurnOptions, until: datetime) -> str:
-    """One row per customer alive at the cutoff: `left_us` from the horizon as known before `until`, `recency_days`."""
-    at, ends = instant(cutoff), instant(cutoff + churn.horizon)
-    alive_from = instant(cutoff - timedelta(days=churn.active_within_days))
+def seen_sql(log: EventLog, cutoff: datetime, churn: ChurnOptions, until: datetime) -> str:
+    """The events a label is made of: us, known (before the cutoff, on both clocks), active, leaving, back, gone.
+
+    `gone` is a leaving that nothing took back: at the end of the grace it still held.
+    """
+    at = instant(cutoff)
     activity = is_activity(churn)
+    by_event = churn.definition == "event"
+    leaving = named([churn.event]) if by_event else "false"
     returning = named(churn.returned_by) if churn.returned_by else activity
-    known = f"occurred_at < {at} and received_at < {at}"
-    if churn.definition == "inactivity":
-        # Nothing before the window of life can matter: let the reader skip those months.
-        since, still_here = f"occurred_at >= {alive_from} and", "true"
-        left = f"not bool_or({activity} and occurred_at >= {at})"
-    else:
-        leaving = named([churn.event])
-        since = ""
-        still_here = (
-            f"(max(occurred_at) filter (where {leaving} and {known}) is null or "
-            f"max(occurred_at) filter (where {leaving} and {known}) "
-            f"< max(occurred_at) filter (where {returning} and {known}))"
-        )
-        left = f"bool_or({leaving} and occurred_at >= {at})"
-    return f"""
-        select customer_id, coalesce({left}, false) as left_us,
-               ({microseconds(cutoff)} - max(epoch_us(occurred_at)) filter (where {activity} and {known}))
-               / {DAY_US}.0 as recency_days
+    changing = named(churn.changed_by) if churn.grace else "false"
+    unless = churn.unless if isinstance(churn, Definition) else ()
+    # Without leaving events nothing before the window of life can matter: let the reader skip those months.
+    since = "true" if by_event else f"occurred_at >= {instant(cutoff - timedelta(days=churn.active_within_days))}"
+    rows = f"""
+        select customer_id, epoch_us(occurred_at) as us, occurred_at < {at} and received_at < {at} as known,
+               {activity} as active, {leaving} as leaving, {returning} as back, {changing} as changed
         from {log.relation_sql(until)}
-        where {since} occurred_at < {ends}
-        group by customer_id
-        having bool_or({activity} and occurred_at >= {alive_from} and {known}) and {still_here}
+        where {since} and occurred_at < {instant(cutoff + churn.span)}
+          and {population_sql(log, cutoff, churn.where, unless)}"""
+    if not churn.grace:
+        return f"select *, leaving as gone from ({rows})"
+    grace = microseconds(cutoff + churn.grace) - microseconds(cutoff)
+    after = "over (partition by customer_id order by us range between"
+    return f"""
+        select *, leaving and not coalesce(bool_or(back) {after} 1 following and {grace - 1} following), false)
+               and not coalesce(bool_or(changed) {after} current row and {grace - 1} following), false) as gone
+        from ({rows}) where active or leaving or back or changed"""
+
+
+def label_sql(log: EventLog, cutoff: datetime, churn: ChurnOptions, until: datetime) -> str:
+    """One row per customer eligible at the cutoff: left_us, recency_days and decided_days.
+
+    `recency_days`: since the last activity known at the cutoff. `decided_days`: from the beginning of the horizon to
+    what decides it, the first activity or the leaving; null if neither came.
+    """
+    start = microseconds(cutoff + churn.gap)
+    end, now = microseconds(cutoff + churn.gap + churn.horizon), microseconds(cutoff)
+    alive_from = microseconds(cutoff - timedelta(days=churn.active_within_days))
+    decides = "gone" if churn.definition == "event" else "active"
+    left = "is not null" if churn.definition == "event" else "is null"
+    return f"""
+        with seen as ({seen_sql(log, cutoff, churn, until)}),
+        people as (
+            select customer_id,
+                   ({now} - max(us) filter (where active and known)) / {DAY_US}.0 as recency_days,
+                   (min(us) filter (where {decides} and us >= {start} and us < {end}) - {start}) / {DAY_US}.0
+                   as decided_days
+            from seen group by customer_id
+            having bool_or(active and known and us >= {alive_from})
+               and not bool_or(gone and us >= {now} and us < {start})
+               and (max(us) filter (where leaving and known) is null
+                    or coalesce(max(us) filter (where leaving and known)
+                                < max(us) filter (where back and known), false)
+                    or coalesce(max(us) filter (where leaving and known)
+                                <= max(us) filter (where changed and known), false)))
+        select customer_id, decided_days {left} as left_us, recency_days, decided_days from people
         order by customer_id"""
+
+
+def imported_sql(log: EventLog, cutoff: datetime, churn: ChurnOptions, until: datetime) -> str:
+    """The same columns, with what the customer's own table says of those who are eligible at the cutoff."""
+    table = own_table(log.data, LABELS, churn.labels)
+    return f"""
+        select customer_id, l.left_us > 0.5 as left_us, recency_days, decided_days
+        from ({label_sql(log, cutoff, churn, until)}) e
+        join (select customer_id, "left" as left_us from read_parquet({quoted(table)})
+              where cutoff = {instant(cutoff)}) l using (customer_id)
+        order by customer_id"""
+
+
+def imported_cutoffs(log: EventLog, churn: ChurnOptions) -> list[datetime]:
+    """At which moments does the customer's own table of labels have rows? Newest first."""
+    import pyarrow.parquet as parquet
+
+    column = parquet.read_table(own_table(log.data, LABELS, churn.labels), columns=["cutoff"]).column(0)
+    return sorted((at for at in column.unique().to_pylist() if at is not None), reverse=True)
 
 
 def eligible(
@@ -171,13 +248,33 @@ def eligible(
 def churn_labels(
     log: EventLog, cutoffs: Sequence[datetime], churn: ChurnOptions, until: datetime, threads: int = 2
 ) -> pa.Table:
-    """Who left: customer_id, cutoff, left_us, recency_days (since the last activity), sorted by cutoff and customer.
+    """Who left: customer_id, cutoff, left_us, recency_days, decided_days, sorted by cutoff and customer.
 
-    Every horizon must be over by `until`.
+    Every label must be known by `until`. `left_within` gives the labels of a shorter horizon from the same table.
     """
-    refuse_unfinished(cutoffs, churn.horizon, until)
-    queries = {cutoff: label_sql(log, cutoff, churn, until) for cutoff in sorted(cutoffs)}
+    refuse_unfinished(cutoffs, churn.span, until)
+    sql = imported_sql if churn.definition == "imported" else label_sql
+    queries = {cutoff: sql(log, cutoff, churn, until) for cutoff in sorted(cutoffs)}
     return with_cutoffs(log, queries, threads)
+
+
+def left_within(labels: pa.Table, churn: ChurnOptions, days: int) -> pa.Table:
+    """The same rows with `left_us` for a horizon of so many days, at most that of the table.
+
+    Raises
+    ------
+    InputError
+        The horizon is longer than what was looked at, or the labels are the customer's own and know no days.
+    """
+    import pyarrow as pa
+
+    if days > churn.horizon_days or churn.definition == "imported":
+        known = "that long" if churn.definition == "imported" else f"{churn.horizon_days} days"
+        msg = f"labels for {days} days cannot be told from a table that looked ahead {known}."
+        raise InputError(msg, remedy="Take fewer days, or a definition with a longer horizon.", value=days)
+    decided = labels.column("decided_days").to_numpy() < days  # null is NaN, which is below nothing
+    left = pa.array(decided if churn.definition == "event" else ~decided)
+    return labels.set_column(labels.column_names.index("left_us"), "left_us", left)
 
 
 def issue_labels(

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from features.cutoffs import DAY_US, microseconds
 from training.evaluation import Floats
-from training.labels import IssueOptions, instant, literal, named
+from training.labels import IssueOptions, instant, named
+from training.populations import literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
