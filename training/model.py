@@ -1,6 +1,6 @@
 """What is stored, and what may be loaded? A folder of LightGBM text and JSON, named by the hash of its contents.
 
-    model.json      signals in order, what they are fitted on, churn scorer, issue scorer, settings, versions
+    model.json      signals in order, what they are fitted on, churn scorer, issue scorer, reference, settings
     *.txt           trees, as LightGBM writes them
     manifest.json   SHA-256 of each file; the model's own hash is that of this list
 
@@ -21,6 +21,7 @@ import numpy as np
 from records.errors import ModelError
 from training.evaluation import Floats
 from training.issues import IssueModel
+from training.reference import Reference
 from training.scorers import Scorer, scorer_from_json, scorer_to_json
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Model:
     fitted: Fitted  # what the signals were fitted on; hand it to build_signals
     churn: Scorer
     issues: IssueModel
+    reference: Reference = field(default_factory=Reference)  # what it learnt from, to compare with later
     settings: Mapping[str, Any] = field(default_factory=dict)  # churn, issues, training; as_of; hashes; versions
     sha256: str = ""  # of the stored folder; empty until saved
 
@@ -91,6 +93,7 @@ class Model:
             "fitted": json.loads(self.fitted.to_json()),
             "churn": scorer_to_json("churn", self.churn, files),
             "issues": self.issues.to_json(files),
+            "reference": self.reference.to_json(),
             "settings": dict(self.settings),
         }
         files[MODEL_FILE] = canonical(stored)
@@ -116,6 +119,7 @@ class Model:
             fitted=Fitted.from_json(json.dumps(stored["fitted"])),
             churn=scorer_from_json(stored["churn"], files, len(names)),
             issues=IssueModel.from_json(stored["issues"], files, len(names)),
+            reference=Reference.from_json(stored["reference"]),
             settings=stored["settings"],
             sha256=expected_sha256,
         )

@@ -15,17 +15,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.candidates import RECENCY, joined, refit
-from training.evaluation import WITH_INTERVAL, Estimate, estimate, measure
+from training.candidates import joined, refit
+from training.evaluation import WITH_INTERVAL, Estimate
 from training.examples import Examples, Slices, build_examples, first_event
 from training.issues import CONTACT_CUTOFFS, IssueModel, IssueResult, fit_contact, fit_topic
-from training.judging import Judged, fit_and_judge, gate
+from training.judging import fit_and_judge, gate
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
 from training.model import Model, canonical
+from training.reference import recent_events, reference_of
+from training.report_content import content_of
 
 if TYPE_CHECKING:
     from records.events import EventLog
     from training.registry import Registry
+    from training.report import Content
 
 # Packages whose version can change a fitted number.
 VERSIONED = ("duckdb", "ibis-framework", "lightgbm", "numpy", "pyarrow", "scikit-learn", "scipy")
@@ -121,9 +124,10 @@ def train(
     say("log loss: " + ", ".join(f"{name} {loss:.4f}" for name, loss in judged.losses.items()))
     result = fit_issues(log, as_of, issues, training, examples)
     say(f"topics: {len(result.model.topics)}" + topics_line(result))
+    finished = examples.rows(examples.slices.finished)
     final = refit(
         judged.best_stored,
-        examples.rows(examples.slices.finished),
+        finished,
         seed=training.seed,
         threads=training.threads,
         rounds=judged.rounds,
@@ -134,11 +138,14 @@ def train(
         fitted=examples.fitted,
         churn=final,
         issues=result.model,
+        reference=reference_of(finished.X, final.predict, recent_events(log, as_of)),
         settings=settings_of(log, as_of, churn, issues, training, examples),
     )
     registry = Registry(mlruns)
     promote, why = gate(judged, registry.champion_or_none(), model)
-    return store(registry, model, judged, result, examples, promote=promote, why=why, now=now, say=say)
+    say("report: walking through the finished cutoffs once more")
+    content = content_of(model, judged, examples, result, training, promoted=promote, why=why, now=now)
+    return store(registry, model, content, result, examples, say)
 
 
 def topics_line(result: IssueResult) -> str:
@@ -189,64 +196,53 @@ def slices_json(slices: Slices) -> dict[str, list[str]]:
 
 
 def keep_run(
-    registry: Registry, model: Model, judged: Judged, metrics: Mapping[str, float], *, why: str, now: datetime
+    registry: Registry, model: Model, metrics: Mapping[str, float], content: Content, definition: str = "default"
 ) -> tuple[str, str]:
-    """One MLflow run with figures, plots and the model folder, registered; its version and the model's hash."""
-    from training.report import draw
+    """One MLflow run with figures, report and the model folder, registered; its version and the model's hash."""
+    from training.report import write_report
 
-    rows, winner, settings = judged.rows, judged.winner, model.settings
+    settings, now, why = model.settings, content.made_at, content.why
     named = {"data_sha256": settings["data_sha256"], "why": why}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         sha256 = model.save(folder / "model")
-        title = f"{winner}, {len(rows):,} customers"
         run_id = registry.log_run(
             name=f"as of {settings['as_of'][:10]}",
             at=now,
             params=flat({key: settings[key] for key in ("as_of", "churn", "issues", "training", "versions", "slices")}),
             metrics=metrics,
             tags={**named, "signals_sha256": settings["signals_sha256"]},
-            artifacts=draw(folder / "plots", rows.y, judged.scores[winner], judged.scores[RECENCY], title),
+            artifacts=[write_report(folder / "report", replace(content, sha256=sha256))],
             model=folder / "model",
         )
-    tags = {**named, "winner": winner, "kind": model.churn.kind, "as_of": settings["as_of"]}
-    return registry.register(run_id, sha256=sha256, at=now, tags=tags), sha256
+    tags = {**named, "winner": content.winner, "kind": model.churn.kind, "as_of": settings["as_of"]}
+    return registry.register(run_id, sha256=sha256, at=now, tags=tags, definition=definition), sha256
 
 
 def store(
-    registry: Registry,
-    model: Model,
-    judged: Judged,
-    issues: IssueResult,
-    examples: Examples,
-    *,
-    promote: bool,
-    why: str,
-    now: datetime,
-    say: Progress,
+    registry: Registry, model: Model, content: Content, issues: IssueResult, examples: Examples, say: Progress
 ) -> TrainResult:
-    """Writes run, plots, model and version; moves the alias last."""
-    rows, winner = judged.rows, judged.winner
-    metrics = {name: measure(rows.y, score) for name, score in judged.scores.items()}
-    estimates = {name: estimate(name, rows.y, judged.scores[winner], rows.customers) for name in WITH_INTERVAL}
-    settings = model.settings
+    """Writes run, report, model and version; moves the alias last."""
+    winner, why = content.winner, content.why
+    metrics = {name: {key: one.value for key, one in found.items()} for name, found in content.figures.items()}
+    estimates = {name: content.figures[winner][name] for name in WITH_INTERVAL}
     listed = run_metrics(metrics, winner, estimates, issues.metrics)
-    version, sha256 = keep_run(registry, model, judged, listed, why=why, now=now)
-    if promote:
-        registry.promote(version, why, at=now, by="job:retrain")
-    say(f"version {version}: {'in use' if promote else 'not put in use'}; {why}")
+    version, sha256 = keep_run(registry, model, listed, content)
+    if content.promoted:
+        registry.promote(version, why, at=content.made_at, by="job:retrain")
+    say(f"version {version}: {'in use' if content.promoted else 'not put in use'}; {why}")
     return TrainResult(
         candidates=tuple(Candidate(name=name, metrics=found) for name, found in metrics.items()),
         winner=winner,
-        promoted=promote,
+        promoted=content.promoted,
         why=why,
         version=version,
         model_sha256=sha256,
-        data_sha256=settings["data_sha256"],
+        data_sha256=model.settings["data_sha256"],
         examples=sum(len(part) for part in examples.by_cutoff.values()),
         estimates=estimates,
         issues=issues.metrics,
-        notes=(*examples.slices.notes, *issues.notes),
+        notes=content.notes,
     )
 
 

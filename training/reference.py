@@ -1,0 +1,107 @@
+"""What did the world look like when the model learnt? Stored with it, so that a later look can say what has changed.
+
+For each signal and for the score: bins that each held about a tenth of the examples, and the share with no data. For
+the log: which events there were in the last weeks. Some kilobytes, whatever the size of the log; nothing about anyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training.evaluation import Floats
+from training.labels import instant
+
+if TYPE_CHECKING:
+    from records.events import EventLog
+
+BINS = 10
+SAMPLE = 20_000  # examples the bins are made from
+EVENT_WEEKS = 4
+MOST_EVENTS = 200  # names, the most frequent first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bins:
+    """How the values of one signal were spread: `shares` has one entry per bin and a last one for no data."""
+
+    edges: tuple[float, ...]  # a value belongs to the bin after the last edge that it reaches
+    shares: tuple[float, ...]
+    median: float | None  # None: no data at all
+
+    def spread(self, values: Floats) -> Floats:
+        """The shares of these values in the same bins."""
+        missing = np.isnan(values)
+        counts = np.bincount(np.searchsorted(self.edges, values[~missing], side="right"), minlength=len(self.edges) + 1)
+        return np.asarray(np.r_[counts, missing.sum()] / max(1, len(values)), dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """What the model learnt from, in so far as it can be compared with today."""
+
+    rows: int = 0
+    signals: tuple[Bins, ...] = ()  # in the order of the model's signals
+    score: Bins | None = None
+    events: Mapping[str, int] = field(default_factory=dict)  # in the last weeks before the model was made
+
+    def to_json(self) -> dict[str, Any]:
+        bins = [[one.edges, one.shares, one.median] for one in self.signals]
+        score = [self.score.edges, self.score.shares, self.score.median] if self.score else None
+        return {"rows": self.rows, "signals": bins, "score": score, "events": dict(self.events)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Reference:
+        return cls(
+            rows=stored["rows"],
+            signals=tuple(_bins(one) for one in stored["signals"]),
+            score=_bins(stored["score"]) if stored["score"] else None,
+            events=stored["events"],
+        )
+
+
+def _bins(stored: Sequence[Any]) -> Bins:
+    edges, shares, median = stored
+    return Bins(edges=tuple(edges), shares=tuple(shares), median=median)
+
+
+def bins_of(values: Floats) -> Bins:
+    """About ten bins of equal size; values that many share have an edge at themselves and so a bin of their own.
+
+    Edges are kept to nine digits: they are read from JSON again, and must sort the same values the same way.
+    """
+    known = np.sort(values[~np.isnan(values)])
+    if not len(known):
+        return Bins(edges=(), shares=(0.0, 1.0), median=None)
+    places = (np.arange(1, BINS) * len(known)) // BINS
+    edges = sorted({float(f"{edge:.9g}") for edge in known[places]} - {float(f"{known[0]:.9g}")})
+    made = Bins(edges=tuple(edges), shares=(), median=float(f"{known[len(known) // 2]:.9g}"))
+    shares = tuple(float(f"{share:.6g}") for share in made.spread(values))
+    return Bins(edges=made.edges, shares=shares, median=made.median)
+
+
+def reference_of(X: Floats, predict: Callable[[Floats], Floats], events: Mapping[str, int]) -> Reference:
+    """The reference of a model from the examples it learnt from and what it says of them."""
+    step = max(1, -(-len(X) // SAMPLE))
+    part = np.asarray(X[::step], dtype=np.float64)
+    return Reference(
+        rows=len(part),
+        signals=tuple(bins_of(part[:, column]) for column in range(part.shape[1])),
+        score=bins_of(predict(X[::step])),
+        events=events,
+    )
+
+
+def recent_events(log: EventLog, until: datetime) -> dict[str, int]:
+    """How often each event came in the last weeks known before `until`: the most frequent names, sorted by name."""
+    since = instant(until - timedelta(weeks=EVENT_WEEKS))
+    with log.connection() as con:
+        rows = con.execute(
+            f"select name, count(*) as number from {log.relation_sql(until)} where occurred_at >= {since} "  # noqa: S608
+            f"group by name order by number desc, name limit {MOST_EVENTS}"
+        ).fetchall()
+    return {str(name): int(number) for name, number in sorted(rows)}

@@ -1,0 +1,104 @@
+"""What goes into a report? Gathered from a training run: figures with intervals, the walk, signals, slices, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+
+from training.anchors import percent
+from training.evaluation import MEASURES, WITH_INTERVAL, Estimate, estimate
+from training.examples import Examples
+from training.importance import importance
+from training.issues import IssueResult
+from training.judging import Judged
+from training.labels import TrainingOptions
+from training.model import Model
+from training.report import Content
+from training.report_topics import Topics, rankings, topics_of
+from training.slices import SliceRow
+from training.walk import walk
+
+
+def content_of(
+    model: Model,
+    judged: Judged,
+    examples: Examples,
+    issues: IssueResult,
+    training: TrainingOptions,
+    *,
+    promoted: bool,
+    why: str,
+    now: datetime,
+    definition: str = "default",
+    provenance: Mapping[str, str] | None = None,
+    slices: Sequence[SliceRow] = (),
+    answered: Collection[str] | None = None,
+) -> Content:
+    """Everything the report of this run tells; walks through time once more, so it costs some seconds.
+
+    `answered`: the topics some message helps with; None where nobody has said.
+    """
+    return Content(
+        definition=definition,
+        made_at=now,
+        settings=model.settings,
+        provenance=provenance or {},
+        counts=counts(examples, judged),
+        notes=(*examples.slices.notes, *issues.notes),
+        winner=judged.winner,
+        promoted=promoted,
+        why=why,
+        rows=judged.rows,
+        scores=judged.scores,
+        figures=figures(judged),
+        steps=walk(examples, training, winner=judged.winner, rounds=judged.rounds),
+        importance=importance(model, judged.rows),
+        slices=slices,
+        topics=topics(issues, answered),
+    )
+
+
+def figures(judged: Judged) -> dict[str, dict[str, Estimate]]:
+    """Every measure of every candidate on the judging slice, those worth a bootstrap with their interval."""
+    rows, found = judged.rows, {}
+    for name, p in judged.scores.items():
+        found[name] = {
+            key: estimate(key, rows.y, p, rows.customers)
+            if key in WITH_INTERVAL
+            else Estimate(value=measure(rows.y, p), low=np.nan, high=np.nan, rows=len(rows))
+            for key, measure in MEASURES.items()
+        }
+    return found
+
+
+def counts(examples: Examples, judged: Judged) -> list[tuple[str, str]]:
+    """How much it was learnt from."""
+    parts = list(examples.by_cutoff.values())
+    customers = np.unique(np.concatenate([part.customers for part in parts]))
+    left = float(np.concatenate([part.y for part in parts]).mean())
+    rows = [
+        ("Customers", f"{len(customers):,}"),
+        ("Cutoffs", f"{len(parts):,}"),
+        ("Examples (customers × cutoffs)", f"{sum(len(part) for part in parts):,}"),
+        ("Share of examples that left", percent(left, 1)),
+        ("Signals", f"{len(examples.signal_names):,}"),
+        ("Customers that judge", f"{len(judged.rows):,}"),
+    ]
+    if examples.sampled < 1:
+        rows.append(("Customers kept by the sample", percent(examples.sampled, 1)))
+    return rows
+
+
+def topics(issues: IssueResult, answered: Collection[str] | None) -> Topics | None:
+    """What the report shows of the issue model; None for a log without topics."""
+    metrics = issues.metrics
+    if not issues.model.topics or "model_map_3" not in metrics:
+        return None
+    return Topics(
+        customers=int(metrics.get("judged_customers", 0)),
+        rankings=rankings(metrics),
+        topics=topics_of(issues.by_topic, answered),
+        macro_auroc=metrics.get("model_macro_auroc", float("nan")),
+    )

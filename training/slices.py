@@ -1,0 +1,150 @@
+"""For whom does the model work less well? Its figures for each tenure, plan, channel, language and region.
+
+A slice is the customers who share one value of one attribute. The gap of an attribute is the distance between its
+best and its worst slice, small slices left out: what a fairness review asks for first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.candidates import Rows
+from training.evaluation import Floats, auroc, interval, paired_difference, row_losses
+
+# A slice with fewer customers, or fewer leavers or stayers, says nothing.
+FEWEST_ROWS, FEWEST_OF_EACH = 200, 20
+# The largest values of an attribute have a slice each; the others share one.
+MOST_VALUES = 12
+OTHERS, UNKNOWN = "all others", "not known"
+Attributes = Mapping[str, Sequence[str | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceRow:
+    """The customers with one value of one attribute, and how well their scores did."""
+
+    attribute: str
+    value: str
+    rows: int
+    left_share: float
+    mean_probability: float
+    auroc: float  # NaN where all left or all stayed
+    log_loss: float
+    log_loss_low: float
+    log_loss_high: float
+    too_small: bool  # its figures decide nothing
+
+    @property
+    def miscalibration(self) -> float:
+        """How much more was predicted than came: 0 is perfect."""
+        return self.mean_probability - self.left_share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """How unequally an attribute's slices are served. 0 is perfect."""
+
+    attribute: str
+    slices: int
+    log_loss: float  # largest less smallest; part of it is that some groups are easier
+    miscalibration: float  # the same for predicted less came: what a fair model keeps near 0
+    auroc: float
+
+
+def members(values: Sequence[str | None]) -> dict[str, NDArray[np.int64]]:
+    """Row numbers by value, largest first; what is rare shares a slice, what is not known has one."""
+    named = np.array([UNKNOWN if value is None else str(value) for value in values], dtype=object)
+    found, counts = np.unique(named, return_counts=True)
+    ranked = [str(found[place]) for place in np.lexsort((found, -counts))]
+    parts = {value: np.flatnonzero(named == value) for value in ranked[:MOST_VALUES]}
+    rest = np.flatnonzero(~np.isin(named, ranked[:MOST_VALUES]))
+    return parts | ({OTHERS: rest} if len(rest) else {})
+
+
+def too_small(y: Floats) -> bool:
+    """Are there too few customers, leavers or stayers for a figure?"""
+    leavers = float(y.sum())
+    return len(y) < FEWEST_ROWS or min(leavers, len(y) - leavers) < FEWEST_OF_EACH
+
+
+def slice_table(rows: Rows, scores: Floats, attributes: Attributes) -> tuple[SliceRow, ...]:
+    """The figures of each slice. `attributes`: a name and one value per row of `rows`; None is not known.
+
+    An attribute that nobody has is left out.
+    """
+    table = []
+    for attribute, values in attributes.items():
+        if len(values) != len(rows):
+            msg = f"{attribute} has {len(values)} values for {len(rows)} rows"
+            raise ValueError(msg)
+        if all(value is None for value in values):
+            continue
+        table += [one_slice(rows, scores, attribute, value, inside) for value, inside in members(values).items()]
+    return tuple(table)
+
+
+def one_slice(rows: Rows, scores: Floats, attribute: str, value: str, inside: NDArray[np.int64]) -> SliceRow:
+    y, p = rows.y[inside], scores[inside]
+    losses = row_losses(y, p)
+    loss = interval(lambda chosen: float(losses[chosen].mean()), rows.customers[inside])
+    return SliceRow(
+        attribute=attribute,
+        value=value,
+        rows=len(y),
+        left_share=float(y.mean()),
+        mean_probability=float(p.mean()),
+        auroc=auroc(y, p),
+        log_loss=loss.value,
+        log_loss_low=loss.low,
+        log_loss_high=loss.high,
+        too_small=too_small(y),
+    )
+
+
+def gaps(table: Sequence[SliceRow]) -> tuple[Gap, ...]:
+    """The fairness gap of each attribute that has two slices or more which are not too small."""
+    found = []
+    for attribute in dict.fromkeys(row.attribute for row in table):
+        large = [row for row in table if row.attribute == attribute and not row.too_small]
+        if len(large) > 1:
+            found.append(
+                Gap(
+                    attribute=attribute,
+                    slices=len(large),
+                    log_loss=width([row.log_loss for row in large]),
+                    miscalibration=width([row.miscalibration for row in large]),
+                    auroc=width([row.auroc for row in large]),
+                )
+            )
+    return tuple(found)
+
+
+def width(values: Sequence[float]) -> float:
+    return float(max(values) - min(values))
+
+
+def worse_slices(rows: Rows, scores: Floats, others: Floats, attributes: Attributes) -> tuple[str, ...]:
+    """In which slices do `scores` lose against `others` on the same customers, beyond the interval of the difference?
+
+    With many slices some lose by chance: the interval is widened to their number (Bonferroni), so that one look at
+    all of them errs once in twenty times and not once per twenty slices.
+    """
+    from scipy.stats import norm
+
+    parts = [
+        (f"{attribute} {value}", inside)
+        for attribute, values in attributes.items()
+        for value, inside in members(values).items()
+        if not too_small(rows.y[inside])
+    ]
+    wider = float(norm.isf(0.025 / max(len(parts), 1)) / norm.isf(0.025))
+    found = []
+    for name, inside in parts:
+        gain = paired_difference(rows.y[inside], scores[inside], others[inside], rows.customers[inside])
+        if gain.value + wider * (gain.high - gain.value) < 0:
+            found.append(f"{name} (log loss worse by {-gain.value:.4f}, {gain.rows:,} customers)")
+    return tuple(found)
