@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make run` and `make test`.
-# The other verbs: install · check · serve · bench · soak. After `make install` the command is .venv/bin/pehle.
+# The other verbs: install · check · serve · bench · soak · spark. After `make install` the command is .venv/bin/pehle.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ else
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: run test check install serve bench soak clean
+.PHONY: run test check install serve bench soak java spark clean
 
 run: install
 	@$(BIN)/pehle demo
@@ -52,6 +52,17 @@ bench: $(VENV)/.tests
 
 soak: $(VENV)/.tests
 	@$(BIN)/python -m pytest -q -m soak
+
+java:
+	@$(PYTHON) serving/preflight.py java
+
+$(VENV)/.spark: $(VENV)/.tests requirements-spark.lock | java
+	@echo "Installing Spark; about 400 MB, a minute the first time"
+	@$(INSTALL) --require-hashes --no-build-isolation -r requirements-spark.lock
+	@touch $@
+
+spark: java $(VENV)/.spark
+	@$(BIN)/python -m pytest -q -rs $(wildcard tests/test_spark*.py)
 
 clean:
 	@rm -rf build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache .import_linter_cache

@@ -1,0 +1,50 @@
+"""The stored model gives the same scores on Spark's workers as in this process, and travels unaltered or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from test_model import NAMES, model_of, some_rows, table_of
+
+from features.spark import session
+from records.errors import ModelError
+from training.candidates import fit_candidates
+from training.model import MODEL_FILE
+from training.spark_scoring import SCORE, received, with_scores
+
+pytest.importorskip("pyspark", reason="Spark is not installed: make spark")
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # pyspark's own, to its JVM
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="module")
+def spark() -> SparkSession:
+    return session("local[2]")
+
+
+@pytest.mark.parametrize("kind", ["logistic", "lightgbm", "average"])
+def test_spark_scores_as_this_process_does(spark: SparkSession, kind: str) -> None:
+    rows = some_rows()
+    model = model_of(fit_candidates(rows, None, seed=7, threads=1, max_rounds=20, rounds=20)[0][kind])
+    table = table_of(rows.X)
+    signals = spark.createDataFrame(table).repartition(3)
+    scored = with_scores(signals, model).toArrow().sort_by("customer_id")
+    assert scored.column_names == ["customer_id", "cutoff", *NAMES, SCORE]
+    expected = table.append_column(SCORE, [model.predict(table)]).sort_by("customer_id")
+    assert scored.select(["customer_id", "cutoff"]).equals(expected.select(["customer_id", "cutoff"]))
+    np.testing.assert_allclose(scored.column(SCORE).to_numpy(), expected.column(SCORE).to_numpy(), rtol=1e-9, atol=0)
+
+
+def test_a_worker_refuses_a_model_altered_on_its_way(tmp_path: Path) -> None:
+    rows = some_rows()
+    model = model_of(fit_candidates(rows, None, seed=7, threads=1, max_rounds=20, rounds=20)[0]["logistic"])
+    sha256 = model.save(tmp_path)
+    sent = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ModelError, match="altered"):
+        received(sent | {MODEL_FILE: sent[MODEL_FILE].replace(b"1", b"2", 1)}, sha256)
+    assert received(sent, sha256).sha256 == sha256
