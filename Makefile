@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EVENTS ?= 1000000
 UV := $(shell command -v uv 2>/dev/null)
 
 ifdef UV
@@ -11,7 +12,7 @@ else
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: run test check install serve bench soak java spark clean
+.PHONY: run test check install serve bench featuretools soak java spark clean
 
 run: install
 	@$(BIN)/pehle demo
@@ -47,8 +48,18 @@ check: $(VENV)/.tests
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/test_house.py tests/test_docs.py
 
-bench: $(VENV)/.tests
-	@$(BIN)/python tests/benchmarks/bench.py
+$(VENV)/.bench: $(VENV)/.tests requirements-bench.lock
+	@$(INSTALL) --require-hashes -r requirements-bench.lock
+	@touch $@
+
+bench: $(VENV)/.bench
+	@$(BIN)/python tests/benchmarks/bench.py --events $(EVENTS)
+
+# A peer of the benchmark that needs an older pandas lives in a virtual environment of its own.
+featuretools: $(VENV)/.made
+	@$(PYTHON) -m venv $(VENV)/featuretools
+	@$(VENV)/featuretools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r tests/benchmarks/featuretools.lock
 
 soak: $(VENV)/.tests
 	@$(BIN)/python -m pytest -q -m soak

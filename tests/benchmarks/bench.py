@@ -1,101 +1,153 @@
-"""What do the signals cost, measured against merely reading the log? Run by `make bench`.
+"""What do 80 signals at six monthly cutoffs cost, beside the best that others' tools do? Run by `make bench`.
 
-One run on one log, in CPU-seconds of this process with imports left out, so that a busy machine changes little. The
-log is drawn with a seed: heavy-tailed activity over two years, eight kinds of events, four channels.
+One table from one run on one log, drawn with a seed (`bench_log`): CPU-seconds of all threads, so that a busy machine
+changes little, and peak memory, each contestant in a process of its own with imports left out. Up to a million events
+every peer's table is compared with ours: the same rows, the same nulls, numbers equal to a billionth.
 
-    make bench                               1,000,000 events of 20,000 customers, 6 cutoffs
-    .venv/bin/python tests/benchmarks/bench.py --events 10000000 --customers 200000
+    make bench                          1,000,000 events of 10,000 customers
+    make bench EVENTS=10000000
+    .venv/bin/python tests/benchmarks/bench.py --events 50000000 --log FOLDER --only ours duckdb_sql
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import json
+import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from features.build import build_signals
-from records.events import EventLog
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+from bench_log import END, drawn_log  # noqa: E402
+from eighty import EIGHTY, monthly  # noqa: E402
 
-START = datetime(2024, 11, 1, tzinfo=UTC)
-DAYS = 730
-NAMES = (
-    "session_started",
-    "page_viewed",
-    "order_completed",
-    "payment_completed",
-    "payment_failed",
-    "support_ticket_opened",
-    "message_opened",
-    "song_played",
-)
-CHANNELS = ("web", "app", "phone", "email")
-BATCH = 500_000
+from records.events import EventLog  # noqa: E402
+from records.manifest import read_manifest  # noqa: E402
 
-
-def batches(events: int, customers: int, seed: int = 1) -> Iterator[pa.Table]:
-    """The log in tables of at most BATCH rows."""
-    draw = np.random.default_rng(seed)
-    weight = draw.pareto(1.2, customers) + 0.05
-    weight /= weight.sum()
-    for first in range(0, events, BATCH):
-        count = min(BATCH, events - first)
-        who = draw.choice(customers, count, p=weight)
-        seconds = draw.integers(0, DAYS * 86_400, count)
-        name = draw.choice(len(NAMES), count, p=[0.3, 0.35, 0.08, 0.08, 0.02, 0.02, 0.05, 0.1])
-        amount = np.where(np.isin(name, (2, 3)), draw.integers(100, 5_000, count), 0)
-        at = np.datetime64(START.replace(tzinfo=None), "us") + seconds.astype("timedelta64[s]")
-        yield pa.table(
-            {
-                "event_id": pa.array([f"E{number}" for number in range(first, first + count)]),
-                "customer_id": pa.array([f"C{one}" for one in who]),
-                "occurred_at": pa.array(at).cast(pa.timestamp("us", "UTC")),
-                "name": pa.array(NAMES).take(pa.array(name)),
-                "channel": pa.array(CHANNELS).take(pa.array(draw.integers(0, 4, count))),
-                "amount": pa.array(amount).cast(pa.decimal128(19, 0)).cast(pa.decimal128(18, 4)),
-            }
-        )
-
-
-def cpu_seconds(work: Callable[[], object]) -> tuple[float, object]:
-    """CPU-seconds of this process, all threads, and what `work` returned."""
-    before = time.process_time()
-    result = work()
-    return time.process_time() - before, result
+PEERS = {
+    "numpy_prefix": "numpy, sorted prefix sums",
+    "duckdb_sql": "DuckDB, SQL by hand, ≤ 4 GB",
+    "polars_lazy": "Polars, lazy",
+    "pandas_groupby": "pandas, vectorised",
+    "featuretools_dfs": "featuretools, 1 customer in 10",
+}
+FEATURETOOLS = HERE.parents[1] / ".venv" / "featuretools" / "bin" / "python"
+CHECKED_UP_TO = 1_000_000
+NEAR = 1e-9  # relative; absolute below 1: our decayed sums are whole numbers of 2^-40
+Answer = dict[str, Any]
 
 
 def main() -> None:
-    """Make the log, read it once, build all signals at six cutoffs, and print both and their ratio."""
-    arguments = argparse.ArgumentParser(description=__doc__)
+    """Draw the log, run everybody, compare, print."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--events", type=int, default=1_000_000)
-    arguments.add_argument("--customers", type=int, default=20_000)
-    arguments.add_argument("--cutoffs", type=int, default=6)
+    arguments.add_argument("--log", type=Path, help="folder of the log; drawn there if it is empty, and kept")
+    arguments.add_argument("--only", nargs="+", choices=["ours", "incremental", *PEERS], help="not everybody")
+    arguments.add_argument("--check", action="store_true", help="compare the tables, however large the log")
     chosen = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        log = EventLog(Path(folder))
-        appended, _ = cpu_seconds(lambda: [log.append(batch) for batch in batches(chosen.events, chosen.customers)])
-        cutoffs = [START + timedelta(days=DAYS - 30 * back) for back in range(chosen.cutoffs)][::-1]
-        everything = f"select count(*), sum(hash(events)) from {log.relation_sql()} events"  # noqa: S608 - our own text
-        scanned, _ = cpu_seconds(lambda: log.connection(threads=2).execute(everything).fetchone())
-        built, table = cpu_seconds(lambda: build_signals(log, cutoffs, threads=2))
-    if not isinstance(table, pa.Table):
-        raise TypeError
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    sys.stdout.write(
-        f"{chosen.events:,} events, {chosen.customers:,} customers, {len(cutoffs)} cutoffs; CPU-seconds\n"
-        f"  append           {appended:8.2f}\n"
-        f"  scan once        {scanned:8.2f}\n"
-        f"  {table.num_columns - 2} signals      {built:8.2f}   {built / scanned:.0f} scans, "
-        f"{table.num_rows / built:,.0f} rows/CPU-s ({table.num_rows:,} rows)\n"
-        f"  peak memory      {peak:8.2f} GB\n"
-    )
+        log = drawn_log(chosen.log or Path(folder) / "log", chosen.events)
+        check = chosen.check or chosen.events <= CHECKED_UP_TO
+        Bench(log, Path(folder), check=check).run(chosen.only or ["ours", "incremental", *PEERS])
+
+
+class Bench:
+    """One run: contestants on one log, and the table of what they took."""
+
+    def __init__(self, log: EventLog, folder: Path, *, check: bool) -> None:
+        self.log, self.folder, self.check = log, folder, check
+        self.scanned = self._contest("scan", monthly(END))["seconds"]
+
+    def run(self, names: Sequence[str]) -> None:
+        """Everybody asked for, each with a line."""
+        size = self.log.summary()
+        say(f"{size.count:,} events, {size.customers:,} customers, {len(EIGHTY)} signals, 6 cutoffs")
+        say(f"{'':34}{'CPU-s':>8}{'scans':>8}{'rows/CPU-s':>12}{'peak GB':>9}")
+        say(f"{'scan of the Parquet, once':34}{self.scanned:8.2f}")
+        if "ours" in names:
+            self._line("ours, from scratch", self._contest("ours", monthly(END), out="ours"))
+        for name, title in PEERS.items():
+            if name in names:
+                self._peer(name, title, compared="ours" in names)
+
+    def _peer(self, name: str, title: str, *, compared: bool) -> None:
+        if name == "featuretools_dfs" and not FEATURETOOLS.exists():
+            say(f"{title:34}skipped: `make featuretools` makes the virtual environment it needs")
+            return
+        answer = self._contest(name, monthly(END), out=name)
+        verdict = ""
+        if self.check and compared:
+            verdict = "= ours" if same(self.folder / "ours.parquet", self.folder / f"{name}.parquet") else "DIFFERS"
+        self._line(title, answer, verdict)
+
+    def _contest(self, name: str, cutoffs: Sequence[datetime], out: str = "") -> Answer:
+        """What one contestant took."""
+        specification = {
+            "log": str(self.log.data),
+            "files": [str(self.log.folder / part.path) for part in read_manifest(self.log.folder).parts],
+            "cutoffs_us": [int(cutoff.timestamp()) * 1_000_000 for cutoff in cutoffs],
+            "out": str(self.folder / f"{out}.parquet") if out and self.check else None,
+        }
+        given = self.folder / "specification.json"
+        given.write_text(json.dumps(specification))
+        python = FEATURETOOLS if name == "featuretools_dfs" else Path(sys.executable)
+        run = subprocess.run(
+            [str(python), "-W", "ignore", str(HERE / "contestant.py"), name, str(given)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if run.returncode:
+            raise SystemExit(f"{name} failed:\n{run.stderr}")
+        answer: Answer = json.loads(run.stdout.splitlines()[-1])
+        return answer
+
+    def _line(self, title: str, answer: Answer, verdict: str = "") -> None:
+        seconds = answer["seconds"]
+        say(
+            f"{title:34}{seconds:8.2f}{seconds / self.scanned:8.1f}{answer['rows'] / seconds:12,.0f}"
+            f"{answer['peak']:9.2f}  {verdict}"
+        )
+
+
+def same(ours: Path, theirs: Path) -> bool:
+    """Do both tables say the same? The first columns that differ are printed."""
+    one, other = ordered(ours), ordered(theirs)
+    if other.num_rows < one.num_rows:  # a sample of the customers
+        people = pc.unique(other["customer_id"])
+        one = one.filter(pc.is_in(one["customer_id"], value_set=people))
+    if not all(one[key].combine_chunks().equals(other[key].combine_chunks()) for key in ("customer_id", "cutoff")):
+        say("the rows differ")
+        return False
+    wrong = []
+    for name in EIGHTY:
+        a, b = (table[name].cast(pa.float64()).to_numpy() for table in (one, other))
+        if not np.isclose(a, b, rtol=NEAR, atol=NEAR, equal_nan=True).all():
+            wrong.append(name)
+    if wrong:
+        say("differ in " + ", ".join(wrong[:9]))
+    return not wrong
+
+
+def ordered(file: Path) -> pa.Table:
+    """A table of signals by cutoff and customer, with plain types."""
+    table = pq.read_table(file)
+    keys = {"customer_id": table["customer_id"].cast(pa.string()), "cutoff": table["cutoff"].cast(pa.int64())}
+    plain = pa.table({name: keys.get(name, table[name]) for name in table.column_names})
+    return plain.sort_by([("cutoff", "ascending"), ("customer_id", "ascending")]).combine_chunks()
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line.rstrip() + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
