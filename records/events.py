@@ -21,7 +21,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from records.canonical import COLUMNS, EVENT_SCHEMA, PASSIVE_EVENTS, conform, empty_relation_sql, row_text_sql
-from records.manifest import Manifest, keep_fact, only_appender, read_facts, read_manifest, swap_manifest
+from records.manifest import Manifest, Part, keep_fact, only_appender, read_facts, read_manifest, swap_manifest
 from records.parts import delete_retired, files_sql, forget_leftovers, small_parts, write_parts
 
 if TYPE_CHECKING:
@@ -148,16 +148,18 @@ class EventLog:
         return self._relation_sql(read_manifest(self.folder), until)
 
     def _relation_sql(self, manifest: Manifest, until: datetime | None) -> str:
-        if until is not None:
-            until = _aware(until)
-        parts = [part for part in manifest.parts if until is None or max(part.first, part.first_received) < until]
+        parts = _needed(manifest, until)
         if not parts:
             return empty_relation_sql()
         files = files_sql(self.folder, parts)
         if until is None:
             return f"(select {_LIST} from {files})"
-        instant = f"make_timestamptz({(until - _EPOCH) // timedelta(microseconds=1)})"
+        instant = f"make_timestamptz({(_aware(until) - _EPOCH) // timedelta(microseconds=1)})"
         return f"(select {_LIST} from {files} where occurred_at < {instant} and received_at < {instant})"
+
+    def files(self, until: datetime) -> list[Path]:
+        """The Parquet files with every event known before `until`, and others: for an engine that filters by itself."""
+        return [self.folder / part.path for part in _needed(read_manifest(self.folder), until)]
 
     def read(self, until: datetime | None = None, con: duckdb.DuckDBPyConnection | None = None) -> IbisTable:
         """The events known before `until` as an Ibis table, on `con` or on a connection of its own."""
@@ -238,6 +240,14 @@ def identified_sql(relation: str) -> str:
         f"select digest || '-' || row_number() over (partition by digest) as event_id, {', '.join(others)} "
         f"from (select *, {hashed} as digest from {relation} where event_id is null)"
     )
+
+
+def _needed(manifest: Manifest, until: datetime | None) -> list[Part]:
+    """The parts that may hold an event known before `until`."""
+    if until is None:
+        return list(manifest.parts)
+    until = _aware(until)
+    return [part for part in manifest.parts if max(part.first, part.first_received) < until]
 
 
 def _aware(instant: datetime) -> datetime:
