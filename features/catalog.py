@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from features import (
+    buying,
     deliveries,
     engagement,
     generic,
@@ -13,14 +14,20 @@ from features import (
     purchases,
     support,
     text,
+    tickets,
+    trouble,
     visits,
 )
+from features.derived import Derived
 from features.fitted import Fitted
 from features.signal import Measure, Signal
+from features.step import Step
 
-__all__ = ["Signal", "catalog", "describe", "measures"]
+__all__ = ["Signal", "catalog", "derived", "describe", "measures", "steps"]
 
-_FAMILIES = (engagement, visits, purchases, products, lifetime, payments, deliveries, support, text, messaging)
+_FAMILIES = (engagement, visits, purchases, buying, products, lifetime, payments, deliveries, support, text, messaging)
+
+_WITH_STEPS = (tickets, trouble)
 
 
 def catalog(fitted: Fitted | None = None) -> tuple[Signal, ...]:
@@ -33,6 +40,16 @@ def measures(fitted: Fitted | None = None) -> tuple[Measure, ...]:
     """What do these signals count?"""
     fixed = tuple(measure for family in _FAMILIES for measure in family.MEASURES)
     return fixed if fitted is None else fixed + generic.measures(fitted.words)
+
+
+def derived(fitted: Fitted) -> tuple[Derived, ...]:
+    """Which facts are made of other facts?"""
+    return (buying.derived(fitted.purchases, fitted.horizon_days),)
+
+
+def steps() -> tuple[Step, ...]:
+    """Which facts are made of rows, not of sums by day?"""
+    return tuple(step for module in _WITH_STEPS for step in module.STEPS)
 
 
 def describe(fitted: Fitted | None = None) -> list[dict[str, str]]:

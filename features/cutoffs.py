@@ -6,6 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from records.errors import InputError
 
@@ -71,6 +75,7 @@ def buckets_within(window: str) -> int:
     return len(EDGES) if window == "all" else EDGES.index(int(window))
 
 
+@cache
 def ages() -> dict[str, list[int]]:
     """What does each age in days mean: its bucket, and its weight under every half-life?"""
     numbers = list(range(1, OLDEST_AGE + 1))
@@ -79,3 +84,9 @@ def ages() -> dict[str, list[int]]:
     for half_life in HALF_LIVES:
         table[f"weight_{half_life}"] = [round(WEIGHT_ONE * 2.0 ** (-age / half_life)) for age in numbers]
     return table
+
+
+@cache
+def by_age(name: str) -> NDArray[np.int64]:
+    """A column of `ages` to be looked up by age; what lies ahead has age 0 and nothing."""
+    return np.asarray([0, *ages()[name]], np.int64)

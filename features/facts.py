@@ -1,22 +1,20 @@
 """What does each event say, in columns that can be counted? The one place where the log is read.
 
 This file is SQL and not Ibis for three reasons: Ibis 12 casts a hash by way of BIT, turns microseconds into seconds,
-and reads one JSON property as three parses. Everything after it is Ibis over staged tables.
+and reads one JSON property as three parses. Everything after it is Ibis or numpy over staged tables.
 """
 
 # ruff: noqa: S608  the SQL is made of our own names; words are quoted
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from functools import cache
 
-from features.cutoffs import DAY_US, EPOCH, Grid
-from records.events import PASSIVE_EVENTS, EventLog
-
-if TYPE_CHECKING:
-    import duckdb
+from features.cutoffs import DAY_US
+from features.fitted import Fitted
+from records.canonical import empty_relation_sql
+from records.events import PASSIVE_EVENTS
 
 # Properties by the events that carry them: JSON is parsed only where something may be found.
 _TEXT_PROPERTIES = {
@@ -50,11 +48,6 @@ def _is_true(key: str) -> str:
     return f"(coalesce({_text(key)}, 'false') not in ('false', ''))"
 
 
-def latest_moment(grid: Grid) -> datetime:
-    """What is the last cutoff? No event at or after it is read at all."""
-    return EPOCH + timedelta(microseconds=grid.day_us(grid.days[-1]))
-
-
 def quoted(text: str) -> str:
     """How is this text written as an SQL literal?"""
     return "'" + text.replace("'", "''") + "'"
@@ -72,70 +65,56 @@ def passive_sql(patterns: Sequence[str] = PASSIVE_EVENTS) -> str:
     return " or ".join([names_in(exact), *starts] if exact else starts)
 
 
-def timed_sql(log: EventLog, grid: Grid) -> str:
+KNOWN_US = "greatest(epoch_us(occurred_at), epoch_us(received_at))"
+"""SQL: when an event became known, in microseconds."""
+
+
+def timed_sql(source: str, phase_us: int) -> str:
     """SQL of the events with the day they happened and the day they became known, counted from the grid's phase.
 
     An event is visible at a cutoff if `known_day < cutoff_day`: as cutoffs lie on day boundaries of their grid, that
     is `occurred_at < cutoff and received_at < cutoff` to the microsecond.
     """
-    shift = 1_000_000 * DAY_US - grid.phase_us  # keeps the dividend positive: whole-number division truncates
+    shift = 1_000_000 * DAY_US - phase_us  # keeps the dividend positive: whole-number division truncates
     day = "(({0} + " + str(shift) + f") // {DAY_US})::integer - 1000000"
-    known = "greatest(epoch_us(occurred_at), epoch_us(received_at))"
     return (
-        f"(select *, epoch_us(occurred_at) as us, {known} as known_us, {day.format('epoch_us(occurred_at)')} as day, "
-        f"{day.format(known)} as known_day from {log.relation_sql(latest_moment(grid))})"
+        f"(select *, epoch_us(occurred_at) as us, {day.format('epoch_us(occurred_at)')} as day, "
+        f"{day.format(KNOWN_US)} as known_day from {source})"
     )
 
 
-def stage_people(
-    con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid, *, chunk: int, chunks: int, chosen: bool
-) -> None:
-    """Make table `people`: everyone of this chunk with a number, and since when they are known."""
-    mine = [] if chunks == 1 else [f"hash(customer_id) % {chunks} = {chunk}"]
-    if chosen:
-        mine.append("customer_id in (select customer_id from wanted_customers)")
-    where = f"where {' and '.join(mine)}" if mine else ""
-    con.execute(
-        f"""create or replace temp table people as
-        select row_number() over (order by customer_id)::integer as code, * from (
-            select customer_id, min(known_day) as known_day, min(known_us) as known_us
-            from {timed_sql(log, grid)} {where} group by customer_id)"""
-    )
-
-
-def stage_facts(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid) -> None:
-    """Make table `facts`: the events of the people in `people`, with what they carry in typed columns."""
+def fact_columns(fitted: Fitted) -> dict[str, str]:
+    """Which columns can be staged of an event? Each with its SQL over the log's columns, row by row."""
 
     def only(names: Sequence[str], value: str, otherwise: str = "null") -> str:
         return f"case when {names_in(names)} then {value} else {otherwise} end"
 
     ordered = ("order_completed",)
-    columns = [
-        *("code", "us", "e.day", "e.known_day", "name", "channel", "product", "topic", "amount", "event_id"),
-        f"not ({passive_sql()}) as active",
-        "(us // 3600000000 % 24)::integer as hour",
-        f"((us // {DAY_US} + 3) % 7)::integer as weekday",  # 1970-01-01 was a Thursday; Monday is 0
-        "round(rating * 100)::integer as rating_hundredths",
-        *(f"{only(names, _text(key))} as {key}" for key, names in _TEXT_PROPERTIES.items()),
-        *(f"{only(names, _number(key), '0')}::integer as {key}" for key, names in _NUMBER_PROPERTIES.items()),
-        f"{only(ordered, _ITEMS, '0')} as items",
-        f"{only(ordered, _is_true('coupon'), 'false')} as coupon",
-        f"{only(('bill_issued',), 'try_cast(' + _text('previous_amount') + ' as decimal(18, 4))')} as previous_amount",
-        f"{only(('message_opened', 'message_clicked'), _is_true('machine'), 'false')} as machine",
-    ]
-    con.execute(
-        f"create or replace temp table facts as select {', '.join(columns)} "
-        f"from {timed_sql(log, grid)} e join (select code, customer_id from people) using (customer_id)"
-    )
+    as_they_are = ("us", "day", "known_day", "name", "channel", "product", "topic", "amount", "event_id")
+    return {
+        **{name: name for name in as_they_are},
+        "active": f"not ({passive_sql()})",
+        "hour": "(us // 3600000000 % 24)::integer",
+        "weekday": f"((us // {DAY_US} + 3) % 7)::integer",  # 1970-01-01 was a Thursday; Monday is 0
+        "rating_hundredths": "round(rating * 100)::integer",
+        **{key: only(names, _text(key)) for key, names in _TEXT_PROPERTIES.items()},
+        **{key: f"{only(names, _number(key), '0')}::integer" for key, names in _NUMBER_PROPERTIES.items()},
+        "items": only(ordered, _ITEMS, "0"),
+        "coupon": only(ordered, _is_true("coupon"), "false"),
+        "previous_amount": only(("bill_issued",), "try_cast(" + _text("previous_amount") + " as decimal(18, 4))"),
+        "machine": only(("message_opened", "message_clicked"), _is_true("machine"), "false"),
+    }
 
 
-def first_known_days(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid) -> dict[str, int]:
-    """Since which day does the log, over all customers, have events of each name?"""
-    rows = con.execute(f"select name, min(known_day) from {timed_sql(log, grid)} group by name").fetchall()
-    return dict(sorted(rows))
+@cache
+def fact_types() -> Mapping[str, str]:
+    """Of which Ibis types are these columns, with the customer's number `code` before them?"""
+    import duckdb
+    import ibis
 
-
-def count_events(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid) -> int:
-    """How many events are there to read?"""
-    [(count,)] = con.execute(f"select count(*) from {log.relation_sql(latest_moment(grid))}").fetchall()
-    return int(count)
+    with duckdb.connect() as con:
+        con.execute("set TimeZone = 'UTC'")
+        columns = ", ".join(f"{sql} as {name}" for name, sql in fact_columns(Fitted()).items())
+        con.execute(f"create table facts as select 0 as code, {columns} from {timed_sql(empty_relation_sql(), 0)}")
+        schema = ibis.duckdb.from_connection(con).table("facts").schema()
+        return {name: str(kind) for name, kind in schema.items()}

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from features.btyd import ParetoNBD, fit_pareto_nbd, histories
 from features.vocabulary import Vocabulary, fit_vocabulary
 from records.events import EventLog
 
@@ -22,6 +23,7 @@ class Fitted:
     active_within_days: int = 180  # how long after an activity somebody is still a customer
     activity: tuple[str, ...] = ("order_completed",)  # which events are signs of life; empty: any but passive ones
     leaving: str = ""  # the event that says somebody left; empty: silence over the horizon says it
+    purchases: ParetoNBD | None = None  # how all customers bought; none: too few orders to fit
 
     def to_json(self) -> str:
         """How is it written beside the model?"""
@@ -33,7 +35,10 @@ class Fitted:
         found: Mapping[str, Any] = json.loads(text)
         known = {one.name for one in fields(cls)}
         values = {key: _tuples(value) for key, value in found.items() if key in known}
-        return cls(**values | {"words": Vocabulary(**_tuples(found["words"]))})
+        values["words"] = Vocabulary(**values["words"])
+        if values["purchases"]:
+            values["purchases"] = ParetoNBD(**values["purchases"])
+        return cls(**values)
 
 
 def _tuples(value: Any) -> Any:
@@ -69,4 +74,5 @@ def fit(
         active_within_days=active_within_days,
         activity=tuple(activity),
         leaving=leaving,
+        purchases=fit_pareto_nbd(*histories(log, until)),
     )

@@ -1,65 +1,68 @@
-"""What is a customer's own rhythm? Facts about the gaps between their days, as each cutoff knew them."""
+"""What is a customer's own rhythm? Facts about the gaps between their days, before every cutoff."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Set
 
-CLOCKS = {"active": "events", "order": "orders"}
-"""Clock → the measure whose days it counts."""
+import numpy as np
 
-GAP_FACTS = ("gaps", "gap_sum", "gap_squares", "gap_logs", "gap_log_squares", "gap_longest", "gap_median")
+from features.cutoffs import OLDEST_AGE, by_age
+from features.sorted_rows import EARLIEST, Places, Rows, Whole, order_of
+
+NO_GAP = EARLIEST
+"""Stands for "no gap yet" in every fact here."""
 
 
-def days_with_gaps(days: Any, ages: Any, measure: str, oldest: int) -> Any:
-    """One row per customer and day: the days since the day before it, if all of the customer's days came punctually.
+def gaps(days: Rows, cutoffs: Whole, wanted: Set[str]) -> dict[str, Whole]:
+    """Cutoffs × customers: number, sum, squares, logarithms, longest and median of the gaps between these days.
 
-    Of such a customer a gap never changes and serves every later cutoff. For the others it depends on what each cutoff
-    knew; they are marked `late` and their gaps come from `late_gaps`.
+    `days` are sorted, one row per customer and day, all known at once. The median is given twice, so that it is a whole
+    number; with fewer than two days all are NO_GAP. Logarithms are whole numbers of `cutoffs.LOG_PARTS`.
     """
-    import ibis
-
-    chosen = days.filter(days[measure] > 0)
-    one = chosen.group_by("code", "day").agg(known_day=chosen.known_day.min())
-    earlier = one.day.lag().over(ibis.window(group_by="code", order_by="day"))
-    late = (one.known_day > one.day).max().over(ibis.window(group_by="code"))
-    return with_logs(one.mutate(gap=one.day - earlier, late=late), ages, oldest)
-
-
-def late_gaps(one: Any, cutoffs: Any, ages: Any, oldest: int) -> Any:
-    """One row per customer with late days, cutoff and day the cutoff can see: the gap as it was known then."""
-    import ibis
-
-    late = one.filter(one.late)
-    late = late.join(cutoffs, late.known_day < cutoffs.cutoff_day).select("code", "cutoff_day", "day")
-    earlier = late.day.lag().over(ibis.window(group_by=["code", "cutoff_day"], order_by="day"))
-    return with_logs(late.mutate(gap=late.day - earlier), ages, oldest).select("code", "cutoff_day", "gap", "log_parts")
-
-
-def with_logs(gaps: Any, ages: Any, oldest: int) -> Any:
-    """The same gaps with their logarithm as a whole number."""
-    import ibis
-
-    gaps = gaps.mutate(age=ibis.least(gaps.gap, oldest))
-    return gaps.left_join(ages.select("age", "log_parts"), "age").drop("age", "age_right")
+    places = Places(days, cutoffs)
+    until, start = places.before(cutoffs), places.start
+    count = np.maximum(until - start - 1, 0)
+    gap = np.zeros(len(days.day), np.int64)
+    gap[1:] = days.day[1:] - days.day[:-1]
+    gap[start[start[:, 0] < len(gap), 0]] = 0  # a first day, and that of the next customer with days
+    made = {"gaps": count}
+    if wanted & {"gap_logs", "gap_log_squares"}:
+        logs = by_age("log_parts")[np.minimum(gap, OLDEST_AGE)]
+        made["gap_logs"] = _sums(logs, until, start)
+        made["gap_log_squares"] = _sums(logs * logs, until, start)
+    if wanted & {"gap_sum", "gap_squares"}:
+        made["gap_sum"], made["gap_squares"] = _sums(gap, until, start), _sums(gap * gap, until, start)
+    if "gap_longest" in wanted and len(gap):
+        step = int(gap.max()) + 1
+        longest = np.maximum.accumulate(days.code * step + gap) - days.code * step
+        made["gap_longest"] = longest[np.maximum(until - 1, 0)]
+    if "gap_median" in wanted and len(gap):
+        made["gap_median"] = _twice_median(days, gap, cutoffs, count)
+    none = count == 0
+    return {name: np.where(none, NO_GAP, made.get(name, count)).T.copy() for name in wanted}
 
 
-def rhythm(one: Any, cutoffs: Any, ages: Any, clock: str, oldest: int) -> Any:
-    """One row per customer and cutoff: number, sum, squares, logs, longest and median of the gaps."""
-    import ibis
+def _sums(values: Whole, until: Whole, start: Whole) -> Whole:
+    running = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(values, out=running[1:])
+    found: Whole = running[until] - running[start]
+    return found
 
-    steady = one.filter(~one.late & one.gap.notnull())
-    steady = steady.join(cutoffs, steady.day < cutoffs.cutoff_day).select("code", "cutoff_day", "gap", "log_parts")
-    known = ibis.union(steady, late_gaps(one, cutoffs, ages, oldest), distinct=False)
-    known = known.filter(known.gap.notnull())
-    gap = known.gap.cast("int64")
-    return known.group_by("code", "cutoff_day").agg(
-        **{
-            f"{clock}_gaps": known.count(),
-            f"{clock}_gap_sum": gap.sum().cast("int64"),
-            f"{clock}_gap_squares": (gap * gap).sum().cast("int64"),
-            f"{clock}_gap_logs": known.log_parts.sum().cast("int64"),
-            f"{clock}_gap_log_squares": (known.log_parts * known.log_parts).sum().cast("int64"),
-            f"{clock}_gap_longest": known.gap.max(),
-            f"{clock}_gap_median": known.gap.median(),
-        }
-    )
+
+def _twice_median(days: Rows, gap: Whole, cutoffs: Whole, count: Whole) -> Whole:
+    """Sorted once by customer and gap; what a cutoff sees of this keeps its order, so its middle can be looked up."""
+    later = gap > 0
+    code, day, gap = days.code[later], days.day[later], gap[later]
+    order = order_of(code, gap, day)
+    if order is not None:
+        day, gap = day[order], gap[order]
+    made = np.zeros(count.shape, np.int64)
+    if not len(gap):
+        return made
+    for place, cutoff in enumerate(cutoffs):
+        seen, n = gap[day < cutoff], count[:, place]
+        first = np.cumsum(n) - n
+        held = n > 0
+        middle = (seen[(first + (n - 1) // 2)[held]], seen[(first + n // 2)[held]])
+        made[held, place] = middle[0] + middle[1]
+    return made

@@ -1,19 +1,26 @@
-"""How do millions of events become a few numbers per customer and cutoff? Day by day, then by age, then side by side.
+"""How do millions of events become rows per customer and day? The facts that signals read, and the sums they need.
 
-Events → one row per customer and day → one row per customer, cutoff and bucket of age → one row per customer and
-cutoff. Filters run over events once; everything after is plain sums, which cost a tenth of filtered ones.
+Events → one row per customer, day and day of becoming known. What a cutoff makes of these rows is said in
+`features/windows.py`, `features/rhythm.py` and `features/latest.py`. Rows of two halves of a log, added up, are those
+of the whole.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from features.cutoffs import buckets_within
 from features.signal import Measure
 
+CLOCKS = {"active": "events", "order": "orders"}
+"""Clock → the measure whose days it counts."""
+
+GAPS = ("gaps", "gap_sum", "gap_squares", "gap_logs", "gap_log_squares", "gap_longest", "gap_median")
+"""What is known of the gaps between the days of a clock: `active_gap_median`, …"""
+
+VALUES = ("latest", "earliest")
 _FACT = re.compile(r"^(?P<measure>.+?)_(?P<part>decay_\d+|\d+|all|first|last|age|latest|earliest)$")
 
 
@@ -23,26 +30,50 @@ class Fact:
 
     name: str
     measure: Measure
-    part: str  # a window ("30", "all"), "first", "last", "age", "decay_90"; "latest" and "earliest" are values
+    part: str  # a window ("30", "all"), "first", "last", "age", "decay_90", one of GAPS; "latest", "earliest"
+
+    @property
+    def counted(self) -> str:
+        """The measure that is summed: of days that are counted, the one they are days of."""
+        return self.measure.day_of or self.measure.name
+
+    @property
+    def is_sum(self) -> bool:
+        """Is this fact zero, rather than unknown, for a customer without such events?"""
+        return self.part not in ("first", "last", *VALUES, *GAPS)
+
+
+Streams = dict[tuple[str, ...], list[Fact]]
 
 
 def facts_read(names: Iterable[str], measures: Sequence[Measure]) -> list[Fact]:
     """Which of these columns come from the roll-up, and what must be summed for them?"""
     by_name = {measure.name: measure for measure in measures}
+    gaps = {f"{clock}_{gap}": (measure, gap) for clock, measure in CLOCKS.items() for gap in GAPS}
     found = []
     for name in sorted(set(names)):
         match = _FACT.match(name)
-        if match and match["measure"] in by_name:
+        if name in gaps:
+            measure, gap = gaps[name]
+            found.append(Fact(name, by_name[measure], gap))
+        elif match and match["measure"] in by_name:
             found.append(Fact(name, by_name[match["measure"]], match["part"]))
     return found
 
 
-def streams(facts: Sequence[Fact]) -> dict[tuple[str, ...], list[Fact]]:
+def streams(facts: Iterable[Fact]) -> Streams:
     """Which facts come from the same events? Each stream of events is rolled up by itself: rare ones stay small."""
-    found: dict[tuple[str, ...], list[Fact]] = {}
+    found: Streams = {}
     for fact in facts:
         found.setdefault(fact.measure.events, []).append(fact)
     return found
+
+
+def day_columns(facts: Sequence[Fact]) -> dict[str, str]:
+    """Which columns do the day rows of these facts have? Each with how two rows of one day become one."""
+    sums = {fact.counted: "sum" for fact in facts if fact.part not in ("first", "last")}
+    moments = {fact.name: fact.part for fact in facts if fact.part in ("first", "last")}
+    return dict(sorted((sums | moments).items()))
 
 
 def counted(events: Any, measure: Measure) -> Any:
@@ -50,7 +81,7 @@ def counted(events: Any, measure: Measure) -> Any:
     return events.code.notnull() if measure.where is None else measure.where(events).fill_null(False)
 
 
-def daily(events: Any, facts: Sequence[Fact], measures: Sequence[Measure]) -> Any:
+def daily(events: Any, facts: Sequence[Fact], measures: Mapping[str, Measure]) -> Any:
     """One row per customer, day and day of becoming known: what each measure adds, and when first and last.
 
     All facts are of one stream; a stream without names is all of activity.
@@ -59,70 +90,36 @@ def daily(events: Any, facts: Sequence[Fact], measures: Sequence[Measure]) -> An
 
     names = facts[0].measure.events
     events = events.filter(events.name.isin(names) if names else events.active)
-    by_name = {measure.name: measure for measure in measures}
-    flags = {fact.measure.day_of for fact in facts if fact.measure.day_of}
-    needed = {name: by_name[name] for name in {fact.measure.name for fact in facts if not fact.measure.day_of} | flags}
-    moments = {(fact.measure.name, fact.part) for fact in facts if fact.part in ("first", "last")}
+    read = {fact.counted: measures[fact.counted] for fact in facts}
+    if all(measure.where is not None for measure in read.values()):
+        events = events.filter(ibis.or_(*(counted(events, measure) for measure in read.values())))
     columns = {}
-    for name, measure in sorted(needed.items()):
-        columns[name] = _added(events, measure)
-        for part in ("first", "last"):
-            if (name, part) in moments:
-                seen = counted(events, measure)
-                columns[f"{name}_{part}"] = events.us.min(where=seen) if part == "first" else events.us.max(where=seen)
-    rows = events.group_by("code", "day", "known_day").agg(**columns)
-    rows = rows.filter(ibis.or_(*(rows[name] != 0 for name in needed)))
-    # A late event splits a day in two rows; the day counts once, from when it was first known.
-    once = {
-        f"on_{name}": (
-            (rows[name] > 0)
-            & (rows.known_day == rows.known_day.min(where=rows[name] > 0).over(ibis.window(group_by=["code", "day"])))
-        ).cast("int32")
-        for name in sorted(flags)
-    }
-    return rows.mutate(**once) if once else rows
+    for name, kind in day_columns(facts).items():
+        if kind == "sum":
+            columns[name] = _added(events, read[name])
+        else:
+            seen = counted(events, next(fact.measure for fact in facts if fact.name == name))
+            columns[name] = events.us.min(where=seen) if kind == "first" else events.us.max(where=seen)
+    return events.group_by("code", "day", "known_day").agg(**columns)
 
 
 def _added(events: Any, measure: Measure) -> Any:
     seen = counted(events, measure)
     if measure.amount is None:
-        return seen.sum().cast("int32")
-    return measure.amount(events).sum(where=seen)
+        return (events.count() if measure.where is None else seen.sum()).cast("int32")
+    added = measure.amount(events)
+    return added.sum() if measure.where is None else added.sum(where=seen)
 
 
-def by_age(days: Any, cutoffs: Any, ages: Any, facts: Sequence[Fact], oldest: int) -> Any:
-    """One row per customer, cutoff and bucket of age. Here, and only here, is decided what a cutoff may see."""
+def value_rows(events: Any, facts: Sequence[Fact]) -> Any:
+    """One row per event of this stream that carries a value, for the facts `_latest` and `_earliest`."""
     import ibis
 
-    visible = days.join(cutoffs, days.known_day < cutoffs.cutoff_day)
-    aged = visible.mutate(true_age=visible.cutoff_day - visible.day)
-    aged = aged.mutate(age=ibis.least(aged.true_age, oldest)).join(ages, "age")
-    columns = {}
+    events = events.filter(events.name.isin(facts[0].measure.events))
+    values = {}
     for fact in facts:
-        source = f"on_{fact.measure.day_of}" if fact.measure.day_of else fact.measure.name
-        if fact.part in ("first", "last"):
-            column = aged[fact.name]
-            columns[fact.name] = column.min() if fact.part == "first" else column.max()
-        elif fact.part == "age":
-            columns[fact.name] = (aged[source] * aged.true_age).sum().cast("int64")
-        elif fact.part.startswith("decay_"):
-            columns[fact.name] = (aged[source] * aged[f"weight_{fact.part[6:]}"]).sum().cast("int64")
-        else:
-            summed = aged[source].sum()
-            columns[f"sum_{fact.measure.name}"] = summed.cast("int32") if fact.measure.amount is None else summed
-    return aged.group_by("code", "cutoff_day", "bucket").agg(**columns)
-
-
-def side_by_side(buckets: Any, facts: Sequence[Fact]) -> Any:
-    """One row per customer and cutoff: every fact a column."""
-    columns = {}
-    for fact in facts:
-        if fact.part in ("first", "last"):
-            column = buckets[fact.name]
-            columns[fact.name] = column.min() if fact.part == "first" else column.max()
-        elif fact.part == "age" or fact.part.startswith("decay_"):
-            columns[fact.name] = buckets[fact.name].sum()
-        else:
-            within = buckets.bucket <= buckets_within(fact.part)
-            columns[fact.name] = buckets[f"sum_{fact.measure.name}"].sum(where=within)
-    return buckets.group_by("code", "cutoff_day").agg(**columns)
+        amount = fact.measure.amount
+        value = events.us * 0 + 1 if amount is None else amount(events)
+        values[fact.measure.name] = ibis.ifelse(counted(events, fact.measure), value, ibis.null())
+    rows = events.select("code", "day", "known_day", "us", "event_id", **values)
+    return rows.filter(ibis.or_(*(rows[name].notnull() for name in values)))

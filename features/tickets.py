@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-COUNTS = ("tickets_open", "tickets_solved", "ticket_solving_us", "ticket_repeats", "ticket_topics")
-"""Facts that are zero for a customer without tickets; `ticket_open_since` and `ticket_slowest_us` are null."""
-
-FACTS = (*COUNTS, "ticket_open_since", "ticket_slowest_us")
+from features.step import Step
 
 
 def ticket_rows(events: Any) -> Any:
+    """One row per opening or solution of a ticket."""
+    opened = events.name == "support_ticket_opened"
+    return events.select("code", "known_day", "day", "us", "ticket_id", "topic", "event_id", opened=opened)
+
+
+def paired(rows: Any) -> Any:
     """One row per opening of a ticket and solution of it that came at or after (or none): when each became known."""
-    opened = events.filter(events.name == "support_ticket_opened").select(
-        "code", "ticket_id", "event_id", "us", "day", "known_day", "topic"
-    )
-    solved = events.filter((events.name == "support_ticket_solved") & events.ticket_id.notnull())
+    opened = rows.filter(rows.opened).drop("opened")
+    solved = rows.filter(~rows.opened & rows.ticket_id.notnull())
     solved = solved.select("code", "ticket_id", solved_us=solved.us, solved_day=solved.known_day)
     joined = opened.left_join(
         solved,
@@ -24,11 +25,12 @@ def ticket_rows(events: Any) -> Any:
     return joined.select("code", "event_id", "us", "day", "known_day", "topic", "solved_us", "solved_day")
 
 
-def tickets(rows: Any, cutoffs: Any) -> Any:
+def tickets(rows: Any, cutoffs: Any, ages: Any) -> Any:
     """One row per customer and cutoff: open tickets, since when, time to solve, and repeated topics of 90 days."""
     import ibis
 
-    seen = rows.join(cutoffs, rows.known_day < cutoffs.cutoff_day)
+    pairs = paired(rows)
+    seen = pairs.join(cutoffs, pairs.known_day < cutoffs.cutoff_day)
     solved_us = ibis.ifelse(seen.solved_day < seen.cutoff_day, seen.solved_us, ibis.null("int64"))
     one = (
         seen.mutate(solved_us=solved_us)
@@ -56,3 +58,15 @@ def tickets(rows: Any, cutoffs: Any) -> Any:
         ticket_repeats=topics.n.max(), ticket_topics=topics.count().cast("int32")
     )
     return facts.left_join(repeats, ["code", "cutoff_day"]).drop("code_right", "cutoff_day_right")
+
+
+STEPS = (
+    Step(
+        name="tickets",
+        events=("support_ticket_opened", "support_ticket_solved"),
+        rows=ticket_rows,
+        at=tickets,
+        counts=("tickets_open", "tickets_solved", "ticket_solving_us", "ticket_repeats", "ticket_topics"),
+        values=("ticket_open_since", "ticket_slowest_us"),
+    ),
+)

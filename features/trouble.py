@@ -1,17 +1,11 @@
 """Which products give their buyers trouble, and who owns one? As each cutoff knew it."""
 
-# ruff: noqa: S608  the SQL is made of our own names and whole numbers
-
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from features.cutoffs import DAY_US, Grid
-from features.facts import timed_sql
-from records.events import EventLog
-
-if TYPE_CHECKING:
-    import duckdb
+from features.cutoffs import DAY_US, OLDEST_AGE
+from features.step import Step
 
 TROUBLE_DAYS = 30
 """A purchase was troubled if its buyer opened a ticket about the product, or none named, within so many days."""
@@ -23,35 +17,43 @@ PRIOR_BUYERS = 10
 MANY_ISSUES = 1.25
 """A product has many issues if its rate is so many times that of all products."""
 
-COUNTS = ("product_kinds", "product_top", "product_orders", "product_logs")
-FACTS = (*COUNTS, "trouble_worst", "trouble_worst_90", "trouble_bought_us", "trouble_delivered_us")
+BOUGHT, DELIVERED, HELPED = "order_completed", "order_delivered", "support_ticket_opened"
 
 
-def stage_purchases(con: duckdb.DuckDBPyConnection, log: EventLog, grid: Grid) -> None:
-    """Make table `purchases`: of all customers, purchases by product, day, day known, and day the trouble was known."""
-    timed = timed_sql(log, grid)
-    con.execute(
-        f"""create or replace temp table purchases as
-        with bought as (
-            select event_id, customer_id, product, us, day, known_day from {timed}
-            where name = 'order_completed' and product is not null
-        ), helped as (
-            select customer_id, product, us, known_day from {timed} where name = 'support_ticket_opened'
-        ), one as (
-            select b.event_id, any_value(b.product) as product, any_value(b.day) as day,
-                any_value(b.known_day) as known_day, min(h.known_day) as trouble_day
-            from bought b left join helped h on b.customer_id = h.customer_id and h.us >= b.us
-                and h.us < b.us + {TROUBLE_DAYS * DAY_US} and (h.product is null or h.product = b.product)
-            group by b.event_id
-        )
-        select product, day, known_day, trouble_day, count(*)::integer as n from one group by all"""
+def product_rows(events: Any) -> Any:
+    """One row per purchase or delivery of a named product, and per ticket."""
+    kept = events.filter((events.name == HELPED) | events["product"].notnull())
+    return kept.select(
+        "code", "product", "us", "day", "known_day", bought=kept.name == BOUGHT, helped=kept.name == HELPED
     )
 
 
-def trouble_rates(purchases: Any, cutoffs: Any) -> Any:
+def troubled_purchases(rows: Any) -> Any:
+    """Of all customers, purchases by product, day, day known, and day the trouble was known."""
+    bought = rows.filter(rows.bought)
+    bought = bought.group_by("code", "product", "us", "day", "known_day").agg(n=bought.count())
+    helped = rows.filter(rows.helped)
+    helped = helped.select(
+        helper=helped.code, about=helped["product"], helped_us=helped.us, helped_day=helped.known_day
+    )
+    one = bought.left_join(
+        helped,
+        [
+            bought.code == helped.helper,
+            helped.helped_us >= bought.us,
+            helped.helped_us < bought.us + TROUBLE_DAYS * DAY_US,
+            helped.about.isnull() | (helped.about == bought["product"]),
+        ],
+    )
+    one = one.group_by("code", "product", "us", "day", "known_day", "n").agg(trouble_day=one.helped_day.min())
+    return one.group_by("product", "day", "known_day", "trouble_day").agg(n=one.n.sum().cast("int32"))
+
+
+def trouble_rates(rows: Any, cutoffs: Any, ages: Any) -> Any:
     """One row per product and cutoff: the share of its buyers who needed help, and whether that is many."""
     import ibis
 
+    purchases = troubled_purchases(rows)
     seen = purchases.join(cutoffs, purchases.known_day < cutoffs.cutoff_day)
     seen = seen.filter(seen.cutoff_day - seen.day <= BUYERS_DAYS)
     troubled = ibis.ifelse(seen.trouble_day < seen.cutoff_day, seen.n, 0).fill_null(0)
@@ -68,16 +70,11 @@ def trouble_rates(purchases: Any, cutoffs: Any) -> Any:
     return one.select("product", "cutoff_day", "rate", many=(one.rate >= MANY_ISSUES * one.overall) & (one.overall > 0))
 
 
-def owned_rows(events: Any) -> Any:
-    """One row per purchase or delivery of a named product."""
-    kept = events.filter(events.name.isin(["order_completed", "order_delivered"]) & events["product"].notnull())
-    return kept.select("code", "product", "us", "day", "known_day", bought=kept.name == "order_completed")
-
-
-def owned(rows: Any, rates: Any, cutoffs: Any, ages: Any, oldest: int) -> Any:
+def owned(rows: Any, cutoffs: Any, ages: Any, rates: Any) -> Any:
     """One row per customer and cutoff: variety of what they bought, and the trouble it may give."""
     import ibis
 
+    rows = rows.filter(~rows.helped)
     seen = rows.join(cutoffs, rows.known_day < cutoffs.cutoff_day)
     recent = seen.bought & (seen.cutoff_day - seen.day <= 90)
     one = seen.group_by("code", "cutoff_day", "product").agg(
@@ -87,7 +84,7 @@ def owned(rows: Any, rates: Any, cutoffs: Any, ages: Any, oldest: int) -> Any:
         delivered_us=seen.us.max(where=~seen.bought),
     )
     one = one.left_join(rates, ["product", "cutoff_day"]).drop("product_right", "cutoff_day_right")
-    one = one.mutate(age=ibis.least(one.n, oldest)).left_join(ages.select("age", "log_parts"), "age")
+    one = one.mutate(age=ibis.least(one.n, OLDEST_AGE)).left_join(ages.select("age", "log_parts"), "age")
     bought = one.n > 0
     return one.group_by("code", "cutoff_day").agg(
         product_kinds=bought.sum().cast("int32"),
@@ -99,3 +96,16 @@ def owned(rows: Any, rates: Any, cutoffs: Any, ages: Any, oldest: int) -> Any:
         trouble_bought_us=one.bought_us.max(where=one.many),
         trouble_delivered_us=one.delivered_us.max(where=one.many),
     )
+
+
+STEPS = (
+    Step(
+        name="owned",
+        events=(BOUGHT, DELIVERED, HELPED),
+        rows=product_rows,
+        everyone=trouble_rates,
+        at=owned,
+        counts=("product_kinds", "product_top", "product_orders", "product_logs"),
+        values=("trouble_worst", "trouble_worst_90", "trouble_bought_us", "trouble_delivered_us"),
+    ),
+)

@@ -147,6 +147,26 @@ class EventLog:
         """SQL of the events known before `until` (all of them if None), for use behind `from` on connections in UTC."""
         return self._relation_sql(read_manifest(self.folder), until)
 
+    def pieces(self, until: datetime, rows: int) -> list[tuple[str, int]]:
+        """The same events in relations of about so many rows each, and how many rows their files have."""
+        found: list[tuple[str, int]] = []
+        together: list[Part] = []
+        for part in _needed(read_manifest(self.folder), until):
+            if together and sum(one.rows for one in together) + part.rows > rows:
+                found += self._piece(together, until, rows)
+                together = []
+            together.append(part)
+        return found + (self._piece(together, until, rows) if together else [])
+
+    def _piece(self, parts: list[Part], until: datetime, rows: int) -> list[tuple[str, int]]:
+        """These parts as one relation, or, if one part alone is too large, as several."""
+        count = sum(part.rows for part in parts)
+        source, pieces = self._relation_sql(Manifest(parts=tuple(parts)), until), -(-count // rows)
+        if pieces == 1:
+            return [(source, count)]
+        split = (f"(select * from {source} where hash(event_id) % {pieces} = {one})" for one in range(pieces))
+        return [(one, count // pieces) for one in split]
+
     def _relation_sql(self, manifest: Manifest, until: datetime | None) -> str:
         parts = _needed(manifest, until)
         if not parts:

@@ -15,7 +15,7 @@ from features_logs import CUTOFF, PEOPLE, START, events, frame_bytes, log_of, nu
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features import build
+from features import history
 from features.build import build_signals, write_signals
 from features.catalog import catalog
 from features.fitted import Fitted, fit
@@ -97,9 +97,11 @@ def test_chunks_and_chosen_customers_change_no_value(tmp_path: Path, monkeypatch
     chosen = build_signals(log, [CUTOFF], customers=[PEOPLE[1], "nobody"])
     assert frame_bytes(chosen) == frame_bytes(whole.filter(pa.compute.equal(whole.column("customer_id"), PEOPLE[1])))
     done: list[tuple[int, int]] = []
-    monkeypatch.setattr(build, "EVENTS_PER_CHUNK", 5)
+    monkeypatch.setattr(history, "EVENTS_PER_CHUNK", 5)
+    monkeypatch.setattr(history, "EVENTS_AT_ONCE", 7)
     assert frame_bytes(build_signals(log, [CUTOFF], progress=lambda n, of: done.append((n, of)))) == frame_bytes(whole)
-    assert done == [(n, 5) for n in range(1, 6)]
+    assert done == sorted(done)
+    assert (done[0], done[-1], len(done)) == ((6, 48), (48, 48), 9)  # four pieces of the log, four people, the end
 
 
 def test_a_person_has_a_row_from_the_first_cutoff_after_they_are_known(tmp_path: Path) -> None:

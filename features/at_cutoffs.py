@@ -1,0 +1,214 @@
+"""What does each cutoff make of the rows it can see? Rows of whole customers in, one row of signals per cutoff out.
+
+Sums, gaps and last values are made in numpy, steps in SQL; both become one wide table of facts, over which the
+definitions of the signals are one selection.
+"""
+
+# ruff: noqa: S608  the SQL is made of our own names of tables and facts
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from features.cutoffs import Grid, ages
+from features.derived import derive
+from features.latest import NO_ROW, value_places
+from features.plan import Plan, compiled, select
+from features.rhythm import NO_GAP
+from features.rollup import GAPS, Fact
+from features.signal import Columns, Signal
+from features.sorted_rows import EARLIEST, LATEST, Decimals, Whole, arrow_array, places
+from features.step import Step
+from features.windows import window_facts
+
+if TYPE_CHECKING:
+    import duckdb
+
+Tables = Mapping[str, pa.Table]
+Mask = NDArray[np.bool_]
+
+
+class AtCutoffs:
+    """Makes signals on one connection, for the cutoffs of one grid."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, plan: Plan, grid: Grid, names: Mapping[str, int], everyone: Tables
+    ) -> None:
+        """`names`: since which day there are events of each name; `everyone`: rows of all customers, by step."""
+        import ibis
+
+        self.con, self.plan, self.grid, self.names = con, plan, grid, names
+        self.ibis = ibis.duckdb.from_connection(con)
+        self.cutoffs = np.asarray(grid.days, np.int64)
+        moments = [grid.day_us(day) for day in grid.days]
+        self._table("cutoffs", pa.table({"cutoff_day": pa.array(grid.days, pa.int32()), "cutoff_us": moments}))
+        self._table("ages", pa.table({name: ages_type(name, numbers) for name, numbers in ages().items()}))
+        self.shared = {step.name for step in plan.steps if step.everyone and f"rows_{step.name}" in everyone}
+        for step in plan.steps:
+            if step.everyone and step.name in self.shared:
+                self.con.register("step_rows", everyone[f"rows_{step.name}"])
+                self._run(
+                    f"everyone_{step.name}", lambda *at, step=step: step.everyone(*at), "step_rows", "cutoffs", "ages"
+                )
+                self.con.unregister("step_rows")
+
+    def signals(self, rows: Tables, known_us: Whole, wanted: Mask) -> pa.Table:
+        """One row per cutoff and customer known by then, in this order: code, cutoff_us and the signals.
+
+        `rows` are the tables of the plan, with `code` from 0 to the number of customers less one; `known_us` says since
+        when each is known and `wanted` whether they are asked for.
+        """
+        known_day = (known_us - self.grid.phase_us) // 86_400_000_000
+        asked = (known_day < self.cutoffs[:, None]) & wanted
+        place, code = np.nonzero(asked)
+        moments = np.asarray([self.grid.day_us(day) for day in self.grid.days], np.int64)
+        base: dict[str, Any] = {
+            "row": np.arange(len(code)),
+            "code": code.astype(np.int32),
+            "cutoff_day": self.cutoffs[place].astype(np.int32),
+            "cutoff_us": moments[place],
+            "known_us": known_us[code],
+        }
+        for facts, table in self._tables("days", self.plan.sums, rows):
+            base |= self._summed(facts, table, asked)
+        for facts, table in self._tables("values", self.plan.values, rows):
+            base |= self._valued(facts, table, asked)
+        for derived in self.plan.derived:
+            base |= derive(derived, base, len(code))
+        steps = [step for step in self.plan.steps if f"rows_{step.name}" in rows and self._runs(step)]
+        for step in steps:
+            self.con.register("step_rows", rows[f"rows_{step.name}"])
+            shared = [f"everyone_{step.name}"] if step.everyone else []
+            self._run(f"step_{step.name}", step.at, "step_rows", "cutoffs", "ages", *shared)
+            self.con.unregister("step_rows")
+        return self._defined(pa.table(base), steps)
+
+    def _runs(self, step: Step) -> bool:
+        return not step.everyone or step.name in self.shared
+
+    def _tables(
+        self, kind: str, streams: Mapping[Any, list[Fact]], rows: Tables
+    ) -> Iterator[tuple[list[Fact], pa.Table]]:
+        for index, facts in enumerate(streams.values()):
+            if f"{kind}_{index}" in rows:
+                yield facts, rows[f"{kind}_{index}"]
+
+    def _summed(self, facts: Sequence[Fact], table: pa.Table, asked: Mask) -> dict[str, pa.Array[Any]]:
+        table, present = only_present(table, asked.shape[1])
+        made = window_facts(table, facts, len(present), self.cutoffs)
+        columns = {fact.name: placed(made[fact.name], present, asked, nothing_of(fact)) for fact in facts}
+        medians = [fact.name for fact in facts if fact.part == "gap_median"]
+        return columns | {name: pc.divide(columns[name].cast(pa.float64()), 2.0) for name in medians}
+
+    def _valued(self, facts: Sequence[Fact], table: pa.Table, asked: Mask) -> dict[str, pa.ChunkedArray[Any]]:
+        table, present = only_present(table, asked.shape[1])
+        made = value_places(table, facts, len(present), self.cutoffs)
+        places = {fact.name: placed(made[fact.name], present, asked, NO_ROW) for fact in facts}
+        return {fact.name: table.column(fact.measure.name).take(places[fact.name]) for fact in facts}
+
+    def _defined(self, base: pa.Table, steps: Sequence[Step]) -> pa.Table:
+        """The definitions, over facts and the tables of steps. SQL: Ibis nests a query per join."""
+        self.con.register("facts_made", base)
+        columns = [f"facts_made.{name}" for name in base.column_names]
+        columns += [f"{sql} as {name}" for name, sql in self._absent(set(base.column_names), steps).items()]
+        for needs, name in switches(self.plan.signals).items():
+            since = [self.names[event] for event in needs if event in self.names]
+            columns.append(f"cutoff_day > {min(since)} as {name}" if since else f"false as {name}")
+        for step in steps:
+            columns += [f"coalesce({name}, 0) as {name}" for name in step.counts]
+            columns += list(step.values)
+        joins = " ".join(f"left join step_{step.name} using (code, cutoff_day)" for step in steps)
+        self.con.execute(f"create or replace temp view base as select {', '.join(columns)} from facts_made {joins}")
+        key = ("signals", tuple(self.names))
+        if key not in self.plan.compiled:
+            self.plan.compiled[key] = compiled(signal_table(self.ibis.table("base"), self.plan.signals))
+        made: pa.Table = self.con.sql(self.plan.compiled[key]).to_arrow_table()
+        self.con.execute("drop view base")
+        self.con.unregister("facts_made")
+        place = made.column("row").to_numpy()
+        if len(place) and not bool(np.all(place[1:] > place[:-1])):
+            made = made.take(np.argsort(place))
+        return made.drop_columns(["row"])
+
+    def _absent(self, made: set[str], steps: Sequence[Step]) -> dict[str, str]:
+        """Facts of which these customers have no event, in SQL: no sum, no moment, no value."""
+        absent = {
+            fact.name: "0" if fact.is_sum else "null::bigint"
+            for found in (self.plan.sums, self.plan.values)
+            for facts in found.values()
+            for fact in facts
+            if fact.name not in made
+        }
+        for step in self.plan.steps:
+            if step not in steps:
+                absent |= dict.fromkeys(step.counts, "0") | dict.fromkeys(step.values, "null::bigint")
+        return absent
+
+    def _run(self, name: str, make: Any, *inputs: str) -> None:
+        """Store a step made of the tables named by `inputs`. It is compiled once."""
+        if name not in self.plan.compiled:
+            self.plan.compiled[name] = select(make(*(self.ibis.table(table) for table in inputs)))
+        self.con.execute(f"create or replace temp table {name} as {self.plan.compiled[name]}")
+
+    def _table(self, name: str, table: pa.Table) -> None:
+        self.con.register("handed_in", table)
+        self.con.execute(f"create or replace temp table {name} as select * from handed_in")
+        self.con.unregister("handed_in")
+
+
+def ages_type(name: str, numbers: Sequence[int]) -> pa.Array[Any]:
+    """A column of the table of ages: small ones where they do."""
+    return pa.array(numbers, pa.int32() if name in ("age", "bucket") else pa.int64())
+
+
+def only_present(table: pa.Table, people: int) -> tuple[pa.Table, Whole]:
+    """The same rows with their customers numbered from 0 on without a hole, and the numbers they had."""
+    codes = places(table.column("code"))
+    there = np.zeros(people, dtype=bool)
+    there[codes] = True
+    number = np.cumsum(there) - 1
+    place = table.column_names.index("code")
+    return table.set_column(place, "code", pa.array(number[codes])), np.flatnonzero(there)
+
+
+def nothing_of(fact: Fact) -> int | None:
+    """What stands for "null" in a fact as numpy makes it?"""
+    if fact.part in GAPS:
+        return NO_GAP
+    return {"first": LATEST, "last": EARLIEST}.get(fact.part)
+
+
+def placed(made: Whole | Decimals, present: Whole, asked: Mask, nothing: int | None) -> pa.Array[Any]:
+    """Facts of the customers present as a column of those asked for; of the others zero, or null."""
+
+    def put(values: Whole) -> Whole:
+        whole = np.full(asked.shape, 0 if nothing is None else nothing, np.int64)
+        whole[:, present] = values
+        found: Whole = whole[asked]
+        return found
+
+    return arrow_array(made.over(put) if isinstance(made, Decimals) else put(made), nothing)
+
+
+def switches(signals: Sequence[Signal]) -> dict[tuple[str, ...], str]:
+    """Which families can be off? A column for each set of needed events: has the log one of them before the cutoff?"""
+    needed = dict.fromkeys(signal.needs for signal in signals if signal.needs)
+    return {needs: f"on_{index}" for index, needs in enumerate(needed)}
+
+
+def signal_table(base: Any, signals: Sequence[Signal]) -> Any:
+    """The definitions, put into one selection. Until the log has what a signal needs, it is null for everyone."""
+    import ibis
+
+    columns, nothing, on = Columns(base), ibis.null("float64"), switches(signals)
+    made = {}
+    for signal in signals:
+        value = signal.value(columns).cast("float64")
+        made[signal.name] = ibis.ifelse(base[on[signal.needs]], value, nothing) if signal.needs else value
+    return base.select("row", "code", "cutoff_us", **made)

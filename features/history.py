@@ -1,0 +1,146 @@
+"""What is kept of the log so that any cutoff can be answered? The rows of a plan, customer by customer.
+
+Rows come in segments, each made of some of the events. A segment with many rows lies in files, which are read where a
+customer's rows are; memory holds the customers at work and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from features.cutoffs import Grid
+from features.plan import Plan
+from features.reading import Reading, names_of, people_of
+from features.sorted_rows import Whole
+from records.events import EventLog
+
+if TYPE_CHECKING:
+    import duckdb
+
+Segment = Mapping[str, pa.Table]
+"""By name, tables of a plan, each in one piece and sorted by `code`."""
+
+EVENTS_AT_ONCE = 10_000_000
+"""So many events are read at a time: more would spill, fewer would leave more rows of one day to be put together."""
+
+EVENTS_PER_CHUNK = 1_500_000
+"""Customers are taken in chunks of about this many events, and `CELLS_PER_CHUNK` rows of the signal table."""
+
+CELLS_PER_CHUNK = 250_000
+
+
+@dataclass(frozen=True)
+class History:
+    """Customers in the order of their numbers, and the rows of their events."""
+
+    ids: pa.Array[Any]  # customer_id by number
+    known_us: Whole  # since when each is known
+    events: Whole  # how many events each has
+    names: Mapping[str, int]  # since which day there are events of each name, over all customers
+    segments: Sequence[Segment]
+    everyone: Segment = field(default_factory=dict)  # rows of all customers, for steps that look at all
+
+    def chunks(self, cutoffs: int) -> list[tuple[int, int]]:
+        """Ranges of customers whose rows are worked on together."""
+        events, cells = np.cumsum(self.events) // EVENTS_PER_CHUNK, np.arange(len(self.events)) * cutoffs
+        ends = np.flatnonzero(np.diff(events + cells // CELLS_PER_CHUNK)) + 1
+        edges = [0, *(int(end) for end in ends), len(self.events)]
+        return [(low, high) for low, high in pairwise(edges) if high > low]
+
+    def rows(self, low: int, high: int) -> dict[str, pa.Table]:
+        """The rows of customers `low` up to `high`, who become 0 up to `high - low`."""
+        made: dict[str, pa.Table] = {}
+        for name in dict.fromkeys(name for segment in self.segments for name in segment):
+            parts = [between(segment[name], low, high) for segment in self.segments if name in segment]
+            rows = pa.concat_tables([part for part in parts if part.num_rows] or parts[:1])
+            if rows.num_rows:
+                place = rows.column_names.index("code")
+                code = pa.chunked_array([pa.array(one.to_numpy() - low) for one in rows.column(place).chunks])
+                made[name] = rows.set_column(place, "code", code)
+        return made
+
+
+def between(rows: pa.Table, low: int, high: int) -> pa.Table:
+    """The rows of these customers, of a table in one piece sorted by customer."""
+    codes = rows.column("code").chunk(0).to_numpy()
+    first, last = np.searchsorted(codes, [low, high])
+    return rows.slice(int(first), int(last - first))
+
+
+def last_moment(grid: Grid) -> datetime:
+    """What is the last cutoff? No event at or after it is read at all."""
+    return grid.instant(grid.days[-1])
+
+
+def read_log(
+    con: duckdb.DuckDBPyConnection,
+    log: EventLog,
+    plan: Plan,
+    grid: Grid,
+    scratch: Path,
+    *,
+    customers: Sequence[str] | None,
+    progress: Callable[[int], None],
+) -> History:
+    """The history of everybody (or of these customers) before the last cutoff of the grid.
+
+    `scratch` is a folder for the rows of long logs; `progress` is told of every piece how many events it had.
+    """
+    until = last_moment(grid)
+    whole = log.relation_sql(until)
+    names = names_of(con, whole, grid.phase_us)
+    chosen = whole
+    if customers is not None:
+        con.register("chosen_customers", pa.table({"customer_id": pa.array(sorted(set(customers)), pa.string())}))
+        chosen = f"(select * from {whole} semi join chosen_customers using (customer_id))"  # noqa: S608
+    people = people_of(con, chosen)
+    reading = Reading(con, plan, grid.phase_us, people.column("customer_id"), names)
+    pieces = log.pieces(until, EVENTS_AT_ONCE)
+    segments = []
+    for number, (source, rows) in enumerate(pieces):
+        tables = reading.tables(source)
+        segments.append(kept_in(scratch / str(number), tables) if len(pieces) > 1 else tables)
+        progress(rows)
+    everyone = {}
+    shared = [f"rows_{step.name}" for step in plan.steps if step.everyone]
+    if shared and customers is None:
+        everyone = joined(segments, shared)
+    elif shared:
+        every = Reading(con, plan, grid.phase_us, people_of(con, whole).column("customer_id"), names)
+        everyone = joined([every.tables(source, shared) for source, _ in pieces], shared)
+    return History(
+        ids=people.column("customer_id").combine_chunks(),
+        known_us=people.column("known_us").to_numpy(),
+        events=people.column("events").to_numpy(),
+        names=names,
+        segments=segments,
+        everyone=everyone,
+    )
+
+
+def joined(segments: Sequence[Segment], names: Sequence[str]) -> dict[str, pa.Table]:
+    """These tables over all segments."""
+    found = {name: [segment[name] for segment in segments if name in segment] for name in names}
+    return {name: pa.concat_tables(parts) for name, parts in found.items() if parts}
+
+
+def kept_in(folder: Path, tables: Segment) -> Segment:
+    """The same tables, in files that are read where needed."""
+    folder.mkdir(parents=True)
+    for name, table in tables.items():
+        with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+    return opened(folder, tables)
+
+
+def opened(folder: Path, names: Iterator[str] | Segment | Sequence[str]) -> Segment:
+    """The tables of these names in the files of a folder."""
+    return {name: pa.ipc.open_file(pa.memory_map(str(folder / f"{name}.arrow"))).read_all() for name in names}
