@@ -8,7 +8,7 @@ definitions of the signals are one selection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,16 +115,8 @@ class AtCutoffs:
     def _defined(self, base: pa.Table, steps: Sequence[Step]) -> pa.Table:
         """The definitions, over facts and the tables of steps. SQL: Ibis nests a query per join."""
         self.con.register("facts_made", base)
-        columns = [f"facts_made.{name}" for name in base.column_names]
-        columns += [f"{sql} as {name}" for name, sql in self._absent(set(base.column_names), steps).items()]
-        for needs, name in switches(self.plan.signals).items():
-            since = [self.names[event] for event in needs if event in self.names]
-            columns.append(f"cutoff_day > {min(since)} as {name}" if since else f"false as {name}")
-        for step in steps:
-            columns += [f"coalesce({name}, 0) as {name}" for name in step.counts]
-            columns += list(step.values)
-        joins = " ".join(f"left join step_{step.name} using (code, cutoff_day)" for step in steps)
-        self.con.execute(f"create or replace temp view base as select {', '.join(columns)} from facts_made {joins}")
+        wide = wide_sql(self.plan, self.names, base.column_names, steps, str)
+        self.con.execute(f"create or replace temp view base as {wide}")
         key = ("signals", tuple(self.names))
         if key not in self.plan.compiled:
             self.plan.compiled[key] = compiled(signal_table(self.ibis.table("base"), self.plan.signals))
@@ -136,20 +128,6 @@ class AtCutoffs:
             made = made.take(np.argsort(place))
         return made.drop_columns(["row"])
 
-    def _absent(self, made: set[str], steps: Sequence[Step]) -> dict[str, str]:
-        """Facts of which these customers have no event, in SQL: no sum, no moment, no value."""
-        absent = {
-            fact.name: "0" if fact.is_sum else "null::bigint"
-            for found in (self.plan.sums, self.plan.values)
-            for facts in found.values()
-            for fact in facts
-            if fact.name not in made
-        }
-        for step in self.plan.steps:
-            if step not in steps:
-                absent |= dict.fromkeys(step.counts, "0") | dict.fromkeys(step.values, "null::bigint")
-        return absent
-
     def _run(self, name: str, make: Any, *inputs: str) -> None:
         """Store a step made of the tables named by `inputs`. It is compiled once."""
         if name not in self.plan.compiled:
@@ -160,6 +138,41 @@ class AtCutoffs:
         self.con.register("handed_in", table)
         self.con.execute(f"create or replace temp table {name} as select * from handed_in")
         self.con.unregister("handed_in")
+
+
+def wide_sql(
+    plan: Plan, names: Mapping[str, int], made: Sequence[str], steps: Sequence[Step], called: Callable[[str], str]
+) -> str:
+    """SQL of one wide row per customer and cutoff: facts made in numpy, those of the steps, and what is switched on.
+
+    `names`: since which day there are events of each name; `made`: the columns of table `facts_made`; `called`: what a
+    table is called where this runs.
+    """
+    columns = [f"facts_made.{name}" for name in made]
+    columns += [f"{sql} as {name}" for name, sql in absent(plan, made, steps).items()]
+    for needs, name in switches(plan.signals).items():
+        since = [names[event] for event in needs if event in names]
+        columns.append(f"cutoff_day > {min(since)} as {name}" if since else f"false as {name}")
+    for step in steps:
+        columns += [f"coalesce({name}, 0) as {name}" for name in step.counts]
+        columns += list(step.values)
+    joins = "".join(f" left join {called(f'step_{step.name}')} using (code, cutoff_day)" for step in steps)
+    return f"select {', '.join(columns)} from {called('facts_made')} as facts_made{joins}"
+
+
+def absent(plan: Plan, made: Collection[str], steps: Sequence[Step]) -> dict[str, str]:
+    """Facts of which these customers have no event, in SQL: no sum, no moment, no value."""
+    missing = {
+        fact.name: "0" if fact.is_sum else "null::bigint"
+        for found in (plan.sums, plan.values)
+        for facts in found.values()
+        for fact in facts
+        if fact.name not in made
+    }
+    for step in plan.steps:
+        if step not in steps:
+            missing |= dict.fromkeys(step.counts, "0") | dict.fromkeys(step.values, "null::bigint")
+    return missing
 
 
 def ages_type(name: str, numbers: Sequence[int]) -> pa.Array[Any]:
@@ -202,8 +215,10 @@ def switches(signals: Sequence[Signal]) -> dict[tuple[str, ...], str]:
     return {needs: f"on_{index}" for index, needs in enumerate(needed)}
 
 
-def signal_table(base: Any, signals: Sequence[Signal]) -> Any:
-    """The definitions, put into one selection. Until the log has what a signal needs, it is null for everyone."""
+def signal_table(base: Any, signals: Sequence[Signal], keys: Sequence[str] = ("row", "code", "cutoff_us")) -> Any:
+    """The definitions, put into one selection behind the keys of the rows. Until the log has what a signal needs, it is
+    null for everyone.
+    """
     import ibis
 
     columns, nothing, on = Columns(base), ibis.null("float64"), switches(signals)
@@ -211,4 +226,4 @@ def signal_table(base: Any, signals: Sequence[Signal]) -> Any:
     for signal in signals:
         value = signal.value(columns).cast("float64")
         made[signal.name] = ibis.ifelse(base[on[signal.needs]], value, nothing) if signal.needs else value
-    return base.select("row", "code", "cutoff_us", **made)
+    return base.select(*keys, **made)

@@ -7,7 +7,7 @@ Nothing that no chosen signal reads is read from the log. The SQL is compiled on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -17,7 +17,7 @@ from features.catalog import catalog, derived, measures, steps
 from features.derived import Derived, read_with
 from features.facts import fact_columns, fact_types
 from features.fitted import Fitted
-from features.rollup import VALUES, Streams, daily, facts_read, streams, value_rows
+from features.rollup import VALUES, Streams, day_columns, event_rows, facts_read, streams, value_rows
 from features.signal import Columns, Measure, Signal
 from features.step import Step
 from records.errors import InputError
@@ -33,6 +33,7 @@ class RowTable:
     name: str
     events: tuple[str, ...]  # the events it is made of; empty: all of activity
     sql: str
+    days: Mapping[str, str] | None = None  # its rows are added up to days, each column in this way
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,21 +49,23 @@ class Plan:
     measures: Mapping[str, Measure]
     compiled: dict[Any, str]  # SQL of steps and definitions, kept from build to build
 
+    def rows(self, events: Any) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+        """The tables to be made of the events: name, the events each is made of, and the Ibis expression."""
+        for index, (names, facts) in enumerate(self.sums.items()):
+            yield f"days_{index}", names, event_rows(events, facts, self.measures)
+        for index, (names, facts) in enumerate(self.values.items()):
+            yield f"values_{index}", names, value_rows(events, facts)
+        for step in self.steps:
+            yield f"rows_{step.name}", step.events, step.rows(events.filter(events.name.isin(step.events)))
+
     @cached_property
     def tables(self) -> tuple[RowTable, ...]:
-        """The tables to be made of the events."""
+        """The same tables in DuckDB's SQL."""
         import ibis
 
         events = ibis.table(fact_types(), name="facts")
-        made = []
-        for index, (names, facts) in enumerate(self.sums.items()):
-            made.append(RowTable(f"days_{index}", names, select(daily(events, facts, self.measures))))
-        for index, (names, facts) in enumerate(self.values.items()):
-            made.append(RowTable(f"values_{index}", names, select(value_rows(events, facts))))
-        for step in self.steps:
-            chosen = events.filter(events.name.isin(step.events))
-            made.append(RowTable(f"rows_{step.name}", step.events, select(step.rows(chosen))))
-        return tuple(made)
+        days = {f"days_{index}": day_columns(facts) for index, facts in enumerate(self.sums.values())}
+        return tuple(RowTable(name, names, select(rows), days.get(name)) for name, names, rows in self.rows(events))
 
     @cached_property
     def columns(self) -> dict[str, str]:
