@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 FEWEST_CUSTOMERS = 50
 FEWEST_REPEATERS = 10
-MOST_HISTORIES = 20_000
+MOST_HISTORIES = 8_000
 """More customers than that are represented by a sample of the log: see `histories`."""
 
 MOST_TERMS = 60
