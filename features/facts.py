@@ -31,7 +31,7 @@ _NUMBER_PROPERTIES = {
 # How many items an order has: a number under one of two names, a list, or one.
 _ITEMS = (
     "coalesce(try_cast(coalesce(properties->>'$.items', properties->>'$.quantity') as integer), "
-    "json_array_length(properties, '$.items')::integer, 1)"
+    "case when json_type(properties, '$.items') = 'ARRAY' then json_array_length(properties, '$.items')::integer end, 1)"
 )
 
 
@@ -40,7 +40,8 @@ def _text(key: str) -> str:
 
 
 def _number(key: str) -> str:
-    return f"coalesce(round(try_cast({_text(key)} as double)), 0)"
+    """The nearest whole number; 0 for what is none, or none that can be meant."""
+    return f"coalesce(try_cast(round(try_cast({_text(key)} as double)) as integer), 0)"
 
 
 def _is_true(key: str) -> str:
@@ -96,7 +97,7 @@ def fact_columns(fitted: Fitted) -> dict[str, str]:
         "active": f"not ({passive_sql()})",
         "hour": "(us // 3600000000 % 24)::integer",
         "weekday": f"((us // {DAY_US} + 3) % 7)::integer",  # 1970-01-01 was a Thursday; Monday is 0
-        "rating_hundredths": "round(rating * 100)::integer",
+        "rating_hundredths": "try_cast(round(rating * 100) as integer)",
         **{key: only(names, _text(key)) for key, names in _TEXT_PROPERTIES.items()},
         **{key: f"{only(names, _number(key), '0')}::integer" for key, names in _NUMBER_PROPERTIES.items()},
         "items": only(ordered, _ITEMS, "0"),

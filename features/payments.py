@@ -15,7 +15,9 @@ FAILED = ("payment_failed",)
 MEASURES: tuple[Measure, ...] = (
     Measure(name="bills", events=BILL),
     Measure(name="billed", events=BILL, amount=lambda t: t.amount),
-    Measure(name="bill_before", events=BILL, amount=lambda t: t.previous_amount),
+    # The last bill that says what the one before was, and that one: both of one event.
+    Measure(name="bill_after", events=BILL, where=lambda t: t.previous_amount.notnull(), amount=lambda t: t.amount),
+    Measure(name="bill_before", events=BILL, where=lambda t: t.amount.notnull(), amount=lambda t: t.previous_amount),
     Measure(name="payments", events=PAID),
     Measure(name="failures", events=FAILED),
 )
@@ -52,7 +54,7 @@ def _bills() -> list[Signal]:
             question="By how much did the last bill rise over the one before?",
             unit="currency",
             group="bill_change",
-            value=lambda t: t.billed_latest - t.bill_before_latest,
+            value=lambda t: t.bill_after_latest - t.bill_before_latest,
             say=bill_change(),
         ),
         _bill(
@@ -60,7 +62,7 @@ def _bills() -> list[Signal]:
             question="By what share did the last bill rise over the one before?",
             unit="share",
             group="bill_change",
-            value=lambda t: ratio(t.billed_latest - t.bill_before_latest, t.bill_before_latest),
+            value=lambda t: ratio(t.bill_after_latest - t.bill_before_latest, t.bill_before_latest),
         ),
         _bill(
             name="last_bill_to_mean_365d",

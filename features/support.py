@@ -16,7 +16,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure(name="tickets", events=OPENED),
     Measure(name="ticket_days", events=OPENED, day_of="tickets"),
     Measure(name="severe_tickets", events=OPENED, where=lambda t: t.severity >= 3),
-    Measure(name="severities", events=OPENED, amount=lambda t: t.severity),
+    Measure(name="graded_tickets", events=OPENED, where=lambda t: t.severity >= 1),
+    Measure(name="severities", events=OPENED, where=lambda t: t.severity >= 1, amount=lambda t: t.severity),
     Measure(name="phone_tickets", events=OPENED, where=lambda t: t.channel == "phone"),
     Measure(name="incidents", events=INCIDENTS),
 )
@@ -83,11 +84,11 @@ def _contacts() -> list[Signal]:
         ),
         _ticket(
             name="mean_severity_180d",
-            question="How severe were the tickets of 180 days, from 1 to 3?",
+            question="How severe were the tickets of 180 days that say so, from 1 to 3?",
             unit="severity",
-            no_data="null: no ticket",
+            no_data="null: no ticket that says so",
             group="severity",
-            value=per("severities_180", "tickets_180"),
+            value=per("severities_180", "graded_tickets_180"),
         ),
         _ticket(
             name="phone_share_of_tickets_365d",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from records.events import EVENT_SCHEMA, EventLog
 
-START = datetime(2024, 2, 1, tzinfo=UTC)  # the log runs over a leap day and a change of the clocks
+START = datetime(2024, 2, 1, tzinfo=UTC)  # the log runs over a leap day and changes of the clocks
 CUTOFF = datetime(2024, 4, 10, tzinfo=UTC)
 PEOPLE = ("a", "C-20 4817", "ग्राहक १", "e'\"\\;%")
 
@@ -36,6 +37,18 @@ NAMES = (
     "song played",
     "Add to Playlist",
 )
+MORE_NAMES = (
+    *NAMES,
+    "wishlist_added",
+    "subscription_cancelled",
+    "social_mention",
+    "incident_declared",
+    "message_clicked",
+    "message_replied",
+    "message_unsubscribed",
+    "product_restocked",
+    "ओटीपी 'मांगा'; --",
+)
 PROPERTIES: dict[str, list[dict[str, Any]]] = {
     "page_viewed": [{"page": "help"}, {"page": "cancel"}, {}],
     "session_started": [{"minutes": 7}, {"minutes": "many"}],
@@ -47,30 +60,80 @@ PROPERTIES: dict[str, list[dict[str, Any]]] = {
     "message_opened": [{"machine": True}, {"machine": False}, {}],
 }
 
+HOSTILE: list[dict[str, Any]] = [
+    {"page": "he'lp\"\\", "minutes": 1e300, "days_late": "1e99", "severity": [3], "items": {}, "quantity": "NaN"},
+    {"page": {"page": "help"}, "minutes": True, "days_late": None, "severity": "3", "items": None, "coupon": "false"},
+    {
+        "page": None,
+        "minutes": -1e18,
+        "ticket_id": 7,
+        "previous_amount": "1e40",
+        "items": "x",
+        "coupon": "",
+        "machine": 0,
+    },
+    {"page": "cancel", "minutes": "inf", "ticket_id": "", "previous_amount": -0.5, "items": [], "coupon": "शून्य"},
+    {
+        "ticket_id": {"a": 1},
+        "previous_amount": "299.50",
+        "items": "3",
+        "machine": "yes",
+        "severity": 1e12,
+        "$.page": "help",
+    },
+]
+
 moments = st.integers(0, 100 * 24 * 4).map(lambda quarters: START + timedelta(minutes=15 * quarters))
-exact_moments = st.sampled_from([CUTOFF - timedelta(microseconds=1), CUTOFF, CUTOFF + timedelta(microseconds=1), START])
+exact_moments = st.sampled_from([
+    CUTOFF - timedelta(microseconds=1), CUTOFF, CUTOFF + timedelta(microseconds=1), START,
+    CUTOFF - timedelta(days=30), CUTOFF - timedelta(days=30, microseconds=1),  # where a window begins
+    datetime(2024, 2, 29, 12, tzinfo=UTC), datetime(2020, 2, 29, tzinfo=UTC),
+    datetime(2005, 12, 31, 23, 59, 59, 999999, UTC),
+    datetime(2024, 3, 31, 0, 59, 59, tzinfo=UTC), datetime(2024, 3, 31, 1, tzinfo=UTC),  # clocks change in Berlin
+    datetime(2024, 3, 10, 6, 59, tzinfo=UTC), datetime(2024, 3, 10, 7, tzinfo=UTC),  # and in New York
+    datetime(2023, 10, 29, 0, 30, tzinfo=UTC), datetime(2023, 10, 29, 1, 30, tzinfo=UTC),  # the same hour twice
+    datetime(2024, 3, 1, 18, 29, 59, tzinfo=UTC), datetime(2024, 3, 1, 18, 30, tzinfo=UTC),  # midnight in Kolkata
+])  # fmt: skip
+amounts = st.sampled_from([
+    *(None, Decimal("-12.5"), Decimal(0), Decimal("99.0001"), Decimal("1e11"), Decimal("-99999999999999.9999")),
+    Decimal("99999999999999.9999"), Decimal("0.0001"),
+])  # fmt: skip
+late = st.sampled_from([timedelta(0)] * 6 + [timedelta(microseconds=1), timedelta(days=2), timedelta(days=30)])
 
 
 @st.composite
-def events(draw: st.DrawFn) -> dict[str, Any]:
-    """One event, seldom received late."""
-    name = draw(st.sampled_from(NAMES))
+def events(draw: st.DrawFn, names: Sequence[str] = NAMES, hostile: bool = False) -> dict[str, Any]:
+    """One event, seldom received late; `hostile` ones say in their properties what nobody would."""
+    name = draw(st.sampled_from(names))
     occurred_at = draw(moments | exact_moments)
-    late = draw(
-        st.sampled_from([timedelta(0)] * 6 + [timedelta(microseconds=1), timedelta(days=2), timedelta(days=30)])
-    )
+    usual = st.sampled_from(PROPERTIES.get(name, [{}]))
     return {
         "customer_id": draw(st.sampled_from(PEOPLE)),
         "occurred_at": occurred_at,
-        "received_at": occurred_at + late,
+        "received_at": occurred_at + draw(late),
         "name": name,
         "channel": draw(st.sampled_from(["web", "app", "phone", None])),
         "product": draw(st.sampled_from(["router", "phone", None])),
         "topic": draw(st.sampled_from(["network", "billing", None])),
-        "amount": draw(st.sampled_from([None, Decimal("-12.5"), Decimal("0"), Decimal("99.0001"), Decimal("1e11")])),
+        "amount": draw(amounts),
         "rating": draw(st.sampled_from([None, 1.0, 2.0, 4.5])),
-        "properties": json.dumps(draw(st.sampled_from(PROPERTIES.get(name, [{}])))),
+        "properties": json.dumps(draw(usual | st.sampled_from(HOSTILE) if hostile else usual)),
     }
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """A log of few names, so that things meet: ties at one instant, customers with one event, empty families."""
+    names = draw(st.lists(st.sampled_from(MORE_NAMES), min_size=1, max_size=5, unique=True))
+    rows = draw(st.lists(events(names, hostile=True), min_size=1, max_size=50))
+    if draw(st.booleans()):  # everything at three instants
+        instants = draw(st.lists(moments | exact_moments, min_size=1, max_size=3))
+        rows = [
+            {**row, "occurred_at": at, "received_at": at + (row["received_at"] - row["occurred_at"])}
+            for row in rows
+            for at in [draw(st.sampled_from(instants))]
+        ]
+    return numbered(rows)
 
 
 def numbered(rows: list[dict[str, Any]], prefix: str = "e") -> list[dict[str, Any]]:

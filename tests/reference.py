@@ -1,0 +1,45 @@
+"""Every signal, worked out slowly: event by event, in plain Python and pandas, one family per file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pandas as pd
+from reference_contract import deliveries, lifetime, messaging, payments
+from reference_engagement import engagement, text, visits
+from reference_generic import generic
+from reference_purchases import buying, products, purchases
+from reference_seen import Seen, Values
+from reference_support import support
+
+from features.catalog import catalog
+from features.fitted import Fitted
+
+FAMILIES: dict[str, Callable[[Seen], Values]] = {
+    "engagement": engagement,
+    "visits": visits,
+    "purchases": purchases,
+    "btyd": buying,
+    "products": products,
+    "lifetime": lifetime,
+    "payments": payments,
+    "deliveries": deliveries,
+    "support": support,
+    "text": text,
+    "messaging": messaging,
+    "generic": generic,
+}
+
+
+def slow_signals(log: pd.DataFrame, cutoff: datetime, fitted: Fitted) -> dict[str, Values]:
+    """Every signal of everyone seen before the cutoff; null until the log, of all customers, has what it needs."""
+    seen = log[(log.occurred_at < cutoff) & (log.received_at < cutoff)]
+    names = set(seen.name)
+    off = [signal.name for signal in catalog(fitted) if signal.needs and names.isdisjoint(signal.needs)]
+    found: dict[str, Values] = {}
+    for person, events in seen.groupby("customer_id"):
+        view = Seen(events.sort_values(["occurred_at", "event_id"]), seen, cutoff, fitted)
+        found[str(person)] = {name: value for family in FAMILIES.values() for name, value in family(view).items()}
+        found[str(person)] |= dict.fromkeys(off)
+    return found

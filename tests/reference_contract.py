@@ -1,0 +1,110 @@
+"""The slow reference of contract, payments, deliveries and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reference_seen import (
+    Seen,
+    Values,
+    amount,
+    chosen,
+    first_of,
+    last_of,
+    less,
+    number,
+    ratio,
+    total,
+    true,
+    windows,
+    with_amount,
+)
+
+
+def money(event: dict[str, Any] | None) -> float | None:
+    found = amount(event) if event else None
+    return None if found is None else float(found)
+
+
+def lifetime(seen: Seen) -> Values:
+    plans = with_amount(seen.named("subscription_started", "plan_changed"))
+    price, first = money(last_of(plans)), money(first_of(plans))
+    changes = seen.named("plan_changed")
+    return {
+        "days_since_subscription_started": seen.since_last(seen.named("subscription_started")),
+        "plan_price": price,
+        "plan_price_change": less(price, first),
+        "plan_price_to_first": ratio(price, first),
+        **windows(seen, changes, "plan_changes_{}d", (90, 365)),
+        "days_since_plan_change": seen.since_last(changes),
+        "cancellations_ever": len(seen.named("subscription_cancelled")),
+    }
+
+
+def payments(seen: Seen) -> Values:
+    bills, paid, failed = (seen.named(name) for name in ("bill_issued", "payment_completed", "payment_failed"))
+    last = money(last_of(with_amount(bills)))
+    # The last bill that says what the one before was.
+    compared = last_of(chosen(with_amount(bills), lambda event: before(event) is not None))
+    rise = less(money(compared), before(compared)) if compared else None
+    year = seen.within(bills, 365)
+    return {
+        "days_since_last_bill": seen.since_last(bills),
+        "last_bill": last,
+        "bill_increase": rise,
+        "bill_increase_share": ratio(rise, before(compared) if compared else None),
+        "last_bill_to_mean_365d": ratio(last, ratio(total(year), len(year))),
+        "billed_90d": total(seen.within(bills, 90)),
+        "bills_less_payments_90d": seen.count(bills, 90) - seen.count(paid, 90),
+        "days_since_last_payment": seen.since_last(paid),
+        **windows(seen, failed, "payment_failures_{}d", (30, 90, 180)),
+        "days_since_payment_failure": seen.since_last(failed),
+        "payment_failure_share_180d": ratio(seen.count(failed, 180), seen.count(failed, 180) + seen.count(paid, 180)),
+        "unpaid_since_failure": float(
+            len(failed) > 0 and (paid.empty or max(failed.occurred_at) > max(paid.occurred_at))
+        ),
+    }
+
+
+def before(event: dict[str, Any]) -> float | None:
+    """What the bill before was, as this one says."""
+    value = number(event, "previous_amount", float("nan"))
+    return None if value != value else value
+
+
+def deliveries(seen: Seen) -> Values:
+    came, missing = seen.named("order_delivered"), seen.named("item_missing")
+    late = chosen(came, lambda event: number(event, "days_late") >= 1)
+    lateness = [number(event, "days_late") for event in seen.within(late, 180).to_dict("records")]
+    last = last_of(came)
+    return {
+        "deliveries_90d": seen.count(came, 90),
+        "days_since_last_delivery": seen.since_last(came),
+        **windows(seen, late, "late_deliveries_{}d", (30, 90, 180)),
+        "late_share_365d": ratio(seen.count(late, 365), seen.count(came, 365)),
+        "mean_days_late_180d": ratio(sum(lateness), len(lateness)),
+        "last_delivery_days_late": max(number(last, "days_late"), 0.0) if last else None,
+        "days_since_late_delivery": seen.since_last(late),
+        "missing_items_90d": seen.count(missing, 90),
+        "days_since_missing_item": seen.since_last(missing),
+    }
+
+
+def messaging(seen: Seen) -> Values:
+    sent, replied, unsubscribed = (seen.named(f"message_{what}") for what in ("sent", "replied", "unsubscribed"))
+    opened, clicked = (
+        chosen(seen.named(f"message_{what}"), lambda event: not true(event, "machine"))
+        for what in ("opened", "clicked")
+    )
+    return {
+        **windows(seen, sent, "messages_{}d", (7, 30, 90)),
+        "days_since_last_message": seen.since_last(sent),
+        "message_opens_90d": seen.count(opened, 90),
+        "message_clicks_90d": seen.count(clicked, 90),
+        "message_replies_180d": seen.count(replied, 180),
+        "open_share_90d": ratio(seen.count(opened, 90), seen.count(sent, 90)),
+        "click_share_180d": ratio(seen.count(clicked, 180), seen.count(sent, 180)),
+        "messages_less_opens_30d": seen.count(sent, 30) - seen.count(opened, 30),
+        "days_since_message_opened": seen.since_last(opened),
+        "unsubscribes_ever": len(unsubscribed),
+    }

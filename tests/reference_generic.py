@@ -1,0 +1,34 @@
+"""The slow reference of the signals made of the words of a log: its other events, its topics and channels."""
+
+from __future__ import annotations
+
+from reference_seen import Seen, Values, chosen, ratio, windows
+
+from features.generic import slugs
+
+
+def generic(seen: Seen) -> Values:
+    words = seen.fitted.words
+    found: Values = {}
+    for name, slug in zip(words.events, slugs(words.events), strict=True):
+        found |= event(seen, name, f"event_{slug}")
+    for topic, slug in zip(words.topics, slugs(words.topics), strict=True):
+        tickets = chosen(seen.named("support_ticket_opened"), lambda e, topic=topic: e["topic"] == topic)
+        found |= windows(seen, tickets, f"topic_{slug}_{{}}d", (60, 180))
+        found[f"topic_{slug}_days_since_last"] = seen.since_last(tickets)
+    active = seen.active()
+    for channel, slug in zip(words.channels, slugs(words.channels), strict=True):
+        by = chosen(active, lambda e, channel=channel: e["channel"] == channel)
+        found[f"channel_{slug}_share_90d"] = ratio(seen.count(by, 90), seen.count(active, 90))
+    return found
+
+
+def event(seen: Seen, name: str, column: str) -> Values:
+    """Counts, windows and a trend of an event no family knows."""
+    done = seen.named(name)
+    return {
+        **windows(seen, done, column + "_{}d", (7, 30, 90)),
+        f"{column}_ever": len(done),
+        f"{column}_change_30d": seen.change(done, 30),
+        f"{column}_days_since_last": seen.since_last(done),
+    }
