@@ -73,6 +73,12 @@ def find_customers(target: Engine | Connection, ids: Collection[str] | None) -> 
         return {row["customer_id"]: Customer(**row) for row in rows}
 
 
+def is_erased(connection: Connection, customer_id: str) -> bool:
+    """Did this person ask to be forgotten, and are they?"""
+    query = select(customers.c.erased_at).where(customers.c.customer_id == customer_id)
+    return connection.execute(query).scalar() is not None
+
+
 def count_customers(target: Engine | Connection) -> int:
     """How many customers are not erased?"""
     with reading(target) as connection:

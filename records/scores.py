@@ -26,6 +26,7 @@ class Score:
     reasons: list[dict[str, Any]] = field(default_factory=list)  # strongest first; push > 0 raises the risk
     topics: list[dict[str, Any]] = field(default_factory=list)  # likeliest first
     model_version: str
+    signals_sha256: str | None = None  # of the signals it was made from; None: made elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,18 @@ def find_scores(
         narrowed = statement if some is None else statement.where(scores.c.customer_id.in_(some))
         found |= {row["customer_id"]: Score(**row) for row in connection.execute(narrowed).mappings()}
     return found
+
+
+def score_by_id(connection: Connection, score_id: str) -> Score | None:
+    """One score."""
+    row = connection.execute(select(scores).where(scores.c.score_id == score_id)).mappings().one_or_none()
+    return Score(**row) if row else None
+
+
+def find_run(connection: Connection, run_id: str) -> Run | None:
+    """One scoring."""
+    row = connection.execute(select(scoring_runs).where(scoring_runs.c.run_id == run_id)).mappings().one_or_none()
+    return Run(**row) if row else None
 
 
 def newest_score(connection: Connection, customer_id: str) -> Score | None:

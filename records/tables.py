@@ -147,7 +147,23 @@ scores = Table(
     Column("reasons", JSON, nullable=False),
     Column("topics", JSON, nullable=False),  # [{"topic","probability"}], likeliest first
     Column("model_version", Text, nullable=False),
+    Column("signals_sha256", String(16)),  # of the signals it was made from, shortened; null: made elsewhere
     Index("ix_scores_run_person", "run_id", "customer_id"),
+)
+
+# What was found when a scoring was looked at again: right away (drift of what the model reads), and once its horizon
+# is over (matured: were the scores right?). Sums only, nobody's own figures.
+model_checks = Table(
+    "model_checks",
+    metadata,
+    Column("run_id", String(32), ForeignKey("scoring_runs.run_id"), primary_key=True),
+    Column("kind", String(8), primary_key=True),  # drift or matured
+    Column("definition", String(48), nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("as_of", Time, nullable=False),
+    Column("checked_at", Time, nullable=False),
+    Column("figures", JSON, nullable=False),  # null where there was too little to say anything
+    Index("ix_model_checks_kind", "kind", "as_of"),
 )
 
 # ── outreach ──────────────────────────────────────────────────────────────────────────────────────────────

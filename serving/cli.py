@@ -10,7 +10,7 @@ import sys
 import typer
 
 from records.errors import PehleError
-from serving.commands import data, demo, models, outreach, service, versions
+from serving.commands import data, demo, explaining, models, outreach, service, versions
 from serving.commands.shared_options import HomeOption, choose_home, tell
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ app.command("plan")(outreach.plan)
 app.add_typer(outreach.review, name="review")
 app.command("send")(outreach.send)
 app.command("results")(outreach.results)
+app.command("explain")(explaining.explain)
 app.add_typer(outreach.words, name="words")
 app.command("serve")(service.serve)
 app.command("work")(service.work)

@@ -16,8 +16,11 @@ from records.events import EventLog
 from records.inbox import move_inbox
 from serving.home import Home
 from serving.playbook import load_playbook
+from serving.watching import watch
 
 Progress = Callable[[str], None]
+SUNDAY = 6
+REST = timedelta(days=3)  # between two trainings that something asked for: a new model needs scores to be judged by
 
 
 def quiet(_: str) -> None:
@@ -101,6 +104,17 @@ def train(home: Home, as_of: datetime, now: datetime, progress: Progress = quiet
     return f"{result.winner} won; {result.why}"
 
 
+def retrain(home: Home, slot: datetime, now: datetime) -> str:
+    """Train on Sundays, and on another night if the model in use is found to be wrong or its log has changed."""
+    from serving.model_status import model_states, wants_training
+
+    if slot.astimezone(home.settings.company.zone).weekday() != SUNDAY:
+        asking = [state for state in model_states(home, now) if wants_training(state, now, REST)]
+        if not asking:
+            return "not due: nothing asks for it before Sunday"
+    return train(home, known_until(home.log, now), now)
+
+
 def score(home: Home, as_of: datetime, now: datetime, model: str = "champion") -> str:
     """Every eligible customer scored with the model in use, or with another one that is named."""
     from serving.scoring import score as score_customers
@@ -138,15 +152,17 @@ def work(home: Home, owner: str) -> Mapping[str, Callable[[datetime, datetime], 
     """The jobs by the names the schedule knows; each takes (slot, now)."""
     return {
         "import": lambda slot, now: import_new(home, now),
-        "retrain": lambda slot, now: train(home, known_until(home.log, now), now),
+        "retrain": lambda slot, now: retrain(home, slot, now),
         "score": lambda slot, now: score(home, known_until(home.log, now), now),
         "plan": lambda slot, now: plan(home, known_until(home.log, now), now),
+        "watch": lambda slot, now: watch(home, known_until(home.log, now), now),
         "send": lambda slot, now: send(home, now, owner),
     }
 
 
 def status(home: Home, now: datetime) -> dict[str, object]:
     """What ran, what is late, what waits; the value of `pehle status --json`."""
+    from serving.model_status import model_states
     from serving.schedule import status as jobs_status
     from training.registry import Registry
 
@@ -172,6 +188,7 @@ def status(home: Home, now: datetime) -> dict[str, object]:
         ],
         "outreach": records.outreach.count_by_state(home.engine),
         "champion": champion,
+        "models": [state.to_json() for state in model_states(home, now)],
         "simulated": home.simulated,
     }
 

@@ -41,9 +41,11 @@ class Job:
 # In the order of the flow. Night jobs leave each other time; a late one only delays the next list.
 JOBS = (
     Job(name="import", cron="30 5 * * *", lease=timedelta(hours=2), grace=timedelta(minutes=30)),
-    Job(name="retrain", cron="0 3 * * 0", lease=timedelta(hours=6), grace=timedelta(hours=3)),
+    # Every night: on Sundays it trains, on others only if something asks for it.
+    Job(name="retrain", cron="0 3 * * *", lease=timedelta(hours=6), grace=timedelta(hours=3)),
     Job(name="score", cron="45 5 * * *", lease=timedelta(hours=2), grace=timedelta(minutes=30)),
     Job(name="plan", cron="0 6 * * *", lease=timedelta(hours=1), grace=timedelta(minutes=30)),
+    Job(name="watch", cron="30 6 * * *", lease=timedelta(hours=2), grace=timedelta(hours=3)),
     Job(
         name="send",
         cron="* * * * *",

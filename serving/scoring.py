@@ -72,8 +72,12 @@ def score(
     NotEnoughData
         Nobody is eligible at that instant.
     """
+    import numpy as np
+
     from features.build import build_signals
+    from serving.watching import keep_drift
     from training.labels import eligible
+    from training.model import row_hashes
 
     who = eligible(log, [as_of], settings.churn)[as_of]
     if not who:
@@ -88,16 +92,18 @@ def score(
     customers = [str(one) for one in signals.column("customer_id").to_pylist()]
     bands = [settings.churn.bands.of(one) for one in probabilities]
     said = _reasons(log, model, signals, customers, bands, settings, as_of, reasons)
-    topics = _topics(model, signals, log)
+    topics = topics_of(model, signals, log)
     run = Run(
-        run_id=_hash(version, model.sha256, as_of.isoformat())[:32],
+        run_id=run_id_of(version, model.sha256, as_of),
         as_of=as_of,
         model_version=version,
         scored_at=now,
         customers=len(customers),
     )
 
-    save_run(engine, run, _rows(run, customers, probabilities, bands, said, topics))
+    hashes = row_hashes(signals, model.signal_names)
+    save_run(engine, run, _rows(run, customers, probabilities, bands, said, topics, hashes))
+    keep_drift(engine, log, model, run, signals, np.asarray(probabilities))
     return ScoringRun(run=run, table=_table(customers, as_of, probabilities, bands, said, topics, version))
 
 
@@ -108,6 +114,7 @@ def _rows(
     bands: Sequence[str],
     said: Mapping[int, list[dict[str, Any]]],
     topics: Sequence[list[dict[str, Any]]],
+    hashes: Sequence[str],
 ) -> Iterator[Score]:
     for number, customer_id in enumerate(customers):
         yield Score(
@@ -120,6 +127,7 @@ def _rows(
             reasons=said.get(number, []),
             topics=topics[number],
             model_version=run.model_version,
+            signals_sha256=hashes[number],
         )
 
 
@@ -134,8 +142,6 @@ def _reasons(
     which: Reasons,
 ) -> dict[int, list[dict[str, Any]]]:
     """Row number → reasons, for those asked about."""
-    from features.reasons import top_reasons
-
     if which == "none":
         return {}
     wanted = list(range(len(customers)))
@@ -145,17 +151,24 @@ def _reasons(
     if not wanted:
         return {}
     part = signals.take(wanted)
-    pushes = model.contributions(part)
-    columns = [part.column(name).to_pylist() for name in model.signal_names]
-    return {
-        row: top_reasons(
+    return dict(zip(wanted, reasons_of(model, part, settings.company.currency), strict=True))
+
+
+def reasons_of(model: Model, signals: pa.Table, currency: str) -> list[list[dict[str, Any]]]:
+    """Why each of these customers has the score they have, strongest first."""
+    from features.reasons import top_reasons
+
+    pushes = model.contributions(signals)
+    columns = [signals.column(name).to_pylist() for name in model.signal_names]
+    return [
+        top_reasons(
             model.signal_names,
-            [column[place] for column in columns],
-            [float(push) for push in pushes[place]],
-            currency=settings.company.currency,
+            [column[row] for column in columns],
+            [float(push) for push in pushes[row]],
+            currency=currency,
         )
-        for place, row in enumerate(wanted)
-    }
+        for row in range(signals.num_rows)
+    ]
 
 
 def _triggered(log: EventLog, as_of: datetime, customers: list[str]) -> set[str]:
@@ -172,7 +185,7 @@ def _triggered(log: EventLog, as_of: datetime, customers: list[str]) -> set[str]
     return found
 
 
-def _topics(model: Model, signals: pa.Table, log: EventLog) -> list[list[dict[str, Any]]]:
+def topics_of(model: Model, signals: pa.Table, log: EventLog) -> list[list[dict[str, Any]]]:
     """Per row the likeliest topics, the likeliest first; equal ones in the model's order."""
     import numpy as np
 
@@ -231,6 +244,11 @@ def write_scores(table: pa.Table, out: Path) -> None:
             remedy="Use a name ending in .csv or .parquet.",
             file=str(out),
         )
+
+
+def run_id_of(version: str, sha256: str, as_of: datetime) -> str:
+    """The id of a scoring: the same model at the same instant is the same scoring."""
+    return _hash(version, sha256, as_of.isoformat())[:32]
 
 
 def _hash(*parts: str) -> str:

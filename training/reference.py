@@ -2,6 +2,9 @@
 
 For each signal and for the score: bins that each held about a tenth of the examples, and the share with no data. For
 the log: which events there were in the last weeks. Some kilobytes, whatever the size of the log; nothing about anyone.
+
+The examples are those of the newest cutoff that was finished: at older ones a young log knows less of everybody, and
+that would look like change.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from records.events import EventLog
 
 BINS = 10
-SAMPLE = 20_000  # examples the bins are made from
+SAMPLE = 20_000  # examples that the bins are made from
 EVENT_WEEKS = 4
 MOST_EVENTS = 200  # names, the most frequent first
 
@@ -85,7 +88,7 @@ def bins_of(values: Floats) -> Bins:
 
 
 def reference_of(X: Floats, predict: Callable[[Floats], Floats], events: Mapping[str, int]) -> Reference:
-    """The reference of a model from the examples it learnt from and what it says of them."""
+    """The reference of a model from examples of the newest finished cutoff and what it says of them."""
     step = max(1, -(-len(X) // SAMPLE))
     part = np.asarray(X[::step], dtype=np.float64)
     return Reference(

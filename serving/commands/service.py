@@ -171,6 +171,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     span = f", {events['first']} to {events['last']}" if events["count"] else "; import some with `pehle import events`"
     show(f"{events['count']} events from {found['customers']} customers{span}")
     show(f"model in use: {found['champion'] or 'none; make one with `pehle train`'}")
+    for line in _model_lines(found["models"]):
+        show(line)
     waiting = ", ".join(f"{count} {state}" for state, count in found["outreach"].items()) or "none planned"
     show(f"outreach: {waiting}")
     rows = [
@@ -178,6 +180,37 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         for job in found["jobs"]
     ]
     show_table([["job", "last run", "next run (UTC)", ""], *rows])
+
+
+def _model_lines(states: object) -> list[str]:
+    """How each model in use does: one line for what happened since, one for each reason to train again."""
+    lines = []
+    for state in states if isinstance(states, list) else []:
+        name = f"model {state['version'] or 'none'}"
+        name += f" of {state['definition']}" if state["definition"] != "default" else ""
+        if state["matured"]:
+            loss, level = state["matured"]["log_loss"], state["matured"]["intercept"]
+            lines.append(
+                f"{name}: log loss {loss['value']:.4f} [{loss['low']:.4f}, {loss['high']:.4f}] on "
+                f"{state['matured']['customers']} customers scored {state['matured']['as_of'][:10]}; calibration "
+                f"intercept {level['value']:+.2f} [{level['low']:+.2f}, {level['high']:+.2f}]"
+            )
+        elif state["first_known"]:
+            lines.append(f"{name}: its first scores can be judged on {state['first_known'][:10]}")
+        if state["drift"]:
+            drift = state["drift"]
+            lines.append(f"{name}: {drift['much']} of {drift['signals']} signals changed much, {drift['some']} some")
+        lines += [f"{name}: train again, {RETRAIN[one['reason']]}: pehle train" for one in state["retrain"]]
+    return lines
+
+
+RETRAIN = {
+    "loss": "its scores came out worse than when it was judged",
+    "useless": "its scores came out no better than the same risk for everybody",
+    "level": "clearly more or fewer left than it foresaw",
+    "schema": "events it knows no longer come, or new ones do",
+    "calendar": "it is old",
+}
 
 
 def signin(reviewer: ReviewerOption = "Meera Iyer", home: HomeOption = None) -> None:

@@ -20,6 +20,7 @@ from serving.web import (
     deciding,
     health,
     lists,
+    models,
     one_list,
     one_outreach,
     outbox,
@@ -58,7 +59,8 @@ def create_app(home: Home, wall: Callable[[], datetime], base_url: str = "") -> 
     app = FastAPI(title="Pehle", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site = Site(home, wall, base_url or home.settings.sending.base_url)
     for screen in (
-        access, today, lists, one_list, deciding, one_outreach, previews, outbox, results, customer_pages, health
+        access, today, lists, one_list, deciding, one_outreach, previews, outbox, results, models, customer_pages,
+        health,
     ):  # fmt: skip
         app.include_router(screen.router)
     app.get("/static/{name}")(static)

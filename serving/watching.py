@@ -1,0 +1,121 @@
+"""Is the model still right? Each scoring looked at twice: for drift at once, for its truth when its horizon is over.
+
+Scores made elsewhere are judged like ours; their horizon is that of `[churn]`. Everything kept is a sum over many.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlalchemy import Engine
+
+from records.errors import ModelError
+from records.events import EventLog
+from records.model_checks import ModelCheck, foreseen, runs_to_judge, save_check
+from records.scores import Run
+from records.treatments import treatments
+from serving.home import Home
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from training.evaluation import Floats
+    from training.labels import ChurnOptions
+    from training.maturity import Matured
+    from training.model import Model
+    from training.registry import Registry
+
+IMPORTED = "imported"
+
+
+def keep_drift(engine: Engine, log: EventLog, model: Model, run: Run, signals: pa.Table, scores: Floats) -> None:
+    """Compare those just scored with those the model learnt from, and write it down."""
+    from training.drift import drift_of
+    from training.reference import recent_events
+
+    events = recent_events(log, run.as_of) if model.reference.score else {}
+    found = drift_of(model.reference, model.signal_names, signals, scores, events)
+    save_check(
+        engine,
+        ModelCheck(
+            run_id=run.run_id,
+            kind="drift",
+            definition=definition_in(run.model_version),
+            model_version=run.model_version,
+            as_of=run.as_of,
+            checked_at=run.scored_at,
+            figures=found.to_json() if found else None,
+        ),
+    )
+
+
+def definition_in(version: str) -> str:
+    """Whose model is it? "prepaid" for "prepaid-14", "default" for "14", "imported" for scores made elsewhere."""
+    return IMPORTED if version.startswith(IMPORTED) else version.rpartition("-")[0] or "default"
+
+
+def watch(home: Home, until: datetime, now: datetime) -> str:
+    """Judge every scoring whose horizon is over by `until` and that nobody has judged; one line for people."""
+    from training.registry import Registry
+
+    registry, known = Registry(home.mlruns), {}
+    with home.engine.connect() as connection:
+        waiting = runs_to_judge(connection, until)
+    judged = 0
+    for run in waiting:
+        if run.model_version not in known:
+            known[run.model_version] = _churn_of(home, registry, run.model_version)
+        churn = known[run.model_version]
+        if churn is None or run.as_of + churn.span > until:
+            continue
+        found = look_back(home, run, churn, until)
+        save_check(
+            home.engine,
+            ModelCheck(
+                run_id=run.run_id,
+                kind="matured",
+                definition=definition_in(run.model_version),
+                model_version=run.model_version,
+                as_of=run.as_of,
+                checked_at=now,
+                figures=found.to_json() if found else None,
+            ),
+        )
+        judged += 1
+    return f"{judged} scorings judged by what happened, {len(waiting) - judged} not over yet"
+
+
+def _churn_of(home: Home, registry: Registry, version: str) -> ChurnOptions | None:
+    """What leaving meant to a model; None where the model can no longer be read."""
+    from training.labels import Definition
+
+    if version.startswith(IMPORTED):
+        return home.settings.churn
+    try:
+        return Definition(**registry.load(version).settings["churn"])
+    except ModelError:
+        return None
+
+
+def look_back(home: Home, run: Run, churn: ChurnOptions, until: datetime) -> Matured | None:
+    """One scoring against what happened; None where too few left or stayed to say anything.
+
+    Whom a measured message may have kept is left out; people of its comparison group stand in for them.
+    """
+    from training.labels import churn_labels
+    from training.maturity import judge
+    from training.untreated import untreated
+
+    labels = churn_labels(home.log, [run.as_of], churn, until)
+    with home.engine.connect() as connection:
+        said = foreseen(connection, run.run_id)
+    counted = untreated(labels, treatments(home.engine, until), churn, home.settings.training.seed)
+    customers = [str(one) for one in labels.column("customer_id").to_pylist()]
+    known = np.array([customer in said for customer in customers], dtype=bool)
+    rows = np.repeat(np.flatnonzero(known), counted.copies[known])
+    left = labels.column("left_us").to_numpy().astype(np.float64)
+    p = np.array([said.get(customer, np.nan) for customer in customers], dtype=np.float64)
+    contacted = int((counted.copies[known] == 0).sum())
+    return judge(left[rows], p[rows], rows, contacted=contacted, gone=len(said) - int(known.sum()))
