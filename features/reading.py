@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.cutoffs import DAY_US
+from features.days import added_up
 from features.facts import KNOWN_US, names_in, quoted, timed_sql
 from features.plan import Plan, RowTable
 from features.sorted_rows import order_of, places
@@ -69,7 +70,7 @@ class Reading:
                 continue
             rows = self.con.sql(table.sql).to_arrow_table()
             if rows.num_rows:
-                made[table.name] = by_customer(rows)
+                made[table.name] = by_customer(rows) if table.days is None else added_up(rows, table.days)
         self.con.execute("drop table facts")
         return made
 

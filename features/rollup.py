@@ -1,8 +1,8 @@
 """How do millions of events become rows per customer and day? The facts that signals read, and the sums they need.
 
-Events → one row per customer, day and day of becoming known. What a cutoff makes of these rows is said in
-`features/windows.py`, `features/rhythm.py` and `features/latest.py`. Rows of two halves of a log, added up, are those
-of the whole.
+Events → one row per customer, day and day of becoming known (`features/days.py`). What a cutoff makes of these rows is
+said in `features/windows.py`, `features/rhythm.py` and `features/latest.py`. Rows of two halves of a log, added up,
+are those of the whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from features.signal import Measure
 CLOCKS = {"active": "events", "order": "orders"}
 """Clock → the measure whose days it counts."""
 
-GAPS = ("gaps", "gap_sum", "gap_squares", "gap_logs", "gap_log_squares", "gap_longest", "gap_median")
+GAPS = ("gaps", "gap_sum", "gap_squares", "gap_logs", "gap_log_squares", "gap_longest", "gap_median", "gap_shorter")
 """What is known of the gaps between the days of a clock: `active_gap_median`, …"""
 
 VALUES = ("latest", "earliest")
@@ -81,10 +81,11 @@ def counted(events: Any, measure: Measure) -> Any:
     return events.code.notnull() if measure.where is None else measure.where(events).fill_null(False)
 
 
-def daily(events: Any, facts: Sequence[Fact], measures: Mapping[str, Measure]) -> Any:
-    """One row per customer, day and day of becoming known: what each measure adds, and when first and last.
+def event_rows(events: Any, facts: Sequence[Fact], measures: Mapping[str, Measure]) -> Any:
+    """One row per event of a stream: what it adds to each of `day_columns`; zero or null where it adds nothing.
 
-    All facts are of one stream; a stream without names is all of activity.
+    All facts are of one stream; a stream without names is all of activity. `days.added_up` makes days of these rows.
+    A measure of every event needs no column: it adds one each, and its moments are in column `us`.
     """
     import ibis
 
@@ -93,22 +94,17 @@ def daily(events: Any, facts: Sequence[Fact], measures: Mapping[str, Measure]) -
     read = {fact.counted: measures[fact.counted] for fact in facts}
     if all(measure.where is not None for measure in read.values()):
         events = events.filter(ibis.or_(*(counted(events, measure) for measure in read.values())))
+    of_fact = {fact.name: fact.measure for fact in facts}
     columns = {}
     for name, kind in day_columns(facts).items():
-        if kind == "sum":
-            columns[name] = _added(events, read[name])
-        else:
-            seen = counted(events, next(fact.measure for fact in facts if fact.name == name))
-            columns[name] = events.us.min(where=seen) if kind == "first" else events.us.max(where=seen)
-    return events.group_by("code", "day", "known_day").agg(**columns)
-
-
-def _added(events: Any, measure: Measure) -> Any:
-    seen = counted(events, measure)
-    if measure.amount is None:
-        return (events.count() if measure.where is None else seen.sum()).cast("int32")
-    added = measure.amount(events)
-    return added.sum() if measure.where is None else added.sum(where=seen)
+        measure = read[name] if kind == "sum" else of_fact[name]
+        amount = (lambda one: one.us) if kind != "sum" else measure.amount
+        if measure.where is not None:
+            seen = counted(events, measure)
+            columns[name] = seen.cast("int8") if amount is None else ibis.ifelse(seen, amount(events), ibis.null())
+        elif amount is not None:
+            columns[name if kind == "sum" else "us"] = amount(events)
+    return events.select("code", "day", "known_day", **columns)
 
 
 def value_rows(events: Any, facts: Sequence[Fact]) -> Any:

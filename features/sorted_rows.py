@@ -76,7 +76,7 @@ def whole_numbers(column: pa.ChunkedArray[Any], nothing: int = 0) -> Whole | Dec
     if not pa.types.is_decimal(column.type):
         if column.null_count:
             column = column.fill_null(pa.scalar(nothing, column.type))
-        return column.to_numpy().astype(np.int64, copy=False)
+        return column.to_numpy()
     array: Any = column.combine_chunks().cast(pa.decimal128(38, column.type.scale))
     if array.null_count:
         array = array.fill_null(Decimal(0))

@@ -9,11 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from features.cutoffs import OLDEST_AGE, by_age
+from features.days import NOTHING, merged, sorted_days
 from features.rhythm import gaps
 from features.rollup import GAPS, Fact, day_columns
 from features.sorted_rows import (
-    EARLIEST,
-    LATEST,
     Decimals,
     Facts,
     Places,
@@ -21,34 +20,22 @@ from features.sorted_rows import (
     Whole,
     as_known,
     each,
-    order_of,
-    places,
     starts_of,
-    whole_numbers,
 )
-
-NOTHING = {"first": LATEST, "last": EARLIEST, "sum": 0}
-"""What a day without such an event has in its column."""
 
 
 def window_facts(days: pa.Table, facts: Sequence[Fact], people: int, cutoffs: Whole) -> Facts:
     """Per fact, cutoffs × customers: what the day rows of one stream say at every cutoff.
 
-    `days` has the columns of `rollup.daily` in any order of rows, `code` running from 0 to people-1. Exact: whole
+    `days` has the columns of `days.added_up` in any order of rows, `code` running from 0 to people-1. Exact: whole
     numbers are added, so neither the order nor the split of the rows changes a bit.
     """
     kinds = day_columns(facts)
-    columns = {name: whole_numbers(days.column(name), NOTHING[kind]) for name, kind in kinds.items()}
-    code, day, known = (places(days.column(name)) for name in ("code", "day", "known_day"))
-    rows = Rows(people, code, day, known, columns)
-    order = order_of(rows.code, rows.day)
-    if order is not None:
-        rows = rows.chosen(order)
-    return as_known(rows, cutoffs, partial(_facts, facts=facts, kinds=kinds))
+    return as_known(sorted_days(days, kinds, people), cutoffs, partial(_facts, facts=facts, kinds=kinds))
 
 
 def _facts(rows: Rows, cutoffs: Whole, facts: Sequence[Fact], kinds: Mapping[str, str]) -> Facts:
-    rows = one_per_day(rows, kinds)
+    rows = merged(rows, kinds, starts_of(rows.code, rows.day))
     edges = {int(fact.part) for fact in facts if fact.part.isdigit()}
     at = Places(rows, [*cutoffs, *(cutoff - edge for cutoff in cutoffs for edge in edges)])
     made: Facts = {}
@@ -75,18 +62,6 @@ def _facts(rows: Rows, cutoffs: Whole, facts: Sequence[Fact], kinds: Mapping[str
         found = gaps(_days_with(rows, measure), cutoffs, set(wanted))
         made |= {name: found[part] for part, name in wanted.items()}
     return made
-
-
-def one_per_day(rows: Rows, kinds: Mapping[str, str]) -> Rows:
-    """Rows of one customer and day become one."""
-    starts = starts_of(rows.code, rows.day)
-    if len(starts) == len(rows.code):
-        return rows
-    how = {"sum": np.add, "first": np.minimum, "last": np.maximum}
-    merged = {
-        name: each(column, partial(how[kinds[name]].reduceat, indices=starts)) for name, column in rows.columns.items()
-    }
-    return Rows(rows.people, rows.code[starts], rows.day[starts], rows.known[starts], merged)
 
 
 def _added(rows: Rows, fact: Fact) -> Whole | Decimals:
