@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import pandas as pd
@@ -10,7 +10,7 @@ from reference_contract import deliveries, lifetime, messaging, payments
 from reference_engagement import engagement, text, visits
 from reference_generic import generic
 from reference_purchases import buying, products, purchases
-from reference_seen import Seen, Values
+from reference_seen import Everyone, Seen, Values
 from reference_support import support
 
 from features.catalog import catalog
@@ -32,14 +32,17 @@ FAMILIES: dict[str, Callable[[Seen], Values]] = {
 }
 
 
-def slow_signals(log: pd.DataFrame, cutoff: datetime, fitted: Fitted) -> dict[str, Values]:
-    """Every signal of everyone seen before the cutoff; null until the log, of all customers, has what it needs."""
+def slow_signals(
+    log: pd.DataFrame, cutoff: datetime, fitted: Fitted, customers: Collection[str] | None = None
+) -> dict[str, Values]:
+    """Every signal of everyone seen before the cutoff (or of these); null until the log, of all, has what it needs."""
     seen = log[(log.occurred_at < cutoff) & (log.received_at < cutoff)]
-    names = set(seen.name)
+    everyone, names = Everyone(seen, cutoff), set(seen.name)
     off = [signal.name for signal in catalog(fitted) if signal.needs and names.isdisjoint(signal.needs)]
+    chosen = seen if customers is None else seen[seen.customer_id.isin(customers)]
     found: dict[str, Values] = {}
-    for person, events in seen.groupby("customer_id"):
-        view = Seen(events.sort_values(["occurred_at", "event_id"]), seen, cutoff, fitted)
+    for person, events in chosen.groupby("customer_id"):
+        view = Seen(events.sort_values(["occurred_at", "event_id"]), everyone, cutoff, fitted)
         found[str(person)] = {name: value for family in FAMILIES.values() for name, value in family(view).items()}
         found[str(person)] |= dict.fromkeys(off)
     return found

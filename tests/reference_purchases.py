@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 from reference_seen import (
     DAY,
+    Everyone,
     Seen,
     Values,
     amount,
@@ -100,7 +102,7 @@ def products(seen: Seen) -> Values:
     delivered = chosen(named, lambda event: event["name"] == "order_delivered")
     counts = bought["product"].value_counts()
     orders = int(counts.sum())
-    rates, average = trouble(seen)
+    rates, average = trouble(seen.everyone)
     many = {product for product, rate in rates.items() if average > 0 and rate >= 1.25 * average}
     recent = {product for product in seen.within(bought, 90)["product"] if product in rates}
     return {
@@ -115,15 +117,18 @@ def products(seen: Seen) -> Values:
     }
 
 
-def trouble(seen: Seen) -> tuple[dict[str, float], float]:
+@lru_cache(maxsize=2)
+def trouble(everyone: Everyone) -> tuple[dict[str, float], float]:
     """Of the purchases of 180 days by all customers: what share of each product's, and of all, was followed within 30
     days by a ticket about it or about nothing named? A product's rate is drawn to the average by ten average buyers."""
-    everyone = Seen(seen.everyone, seen.everyone, seen.cutoff, seen.fitted)
-    bought = chosen(everyone.within(everyone.named("order_completed"), 180), lambda e: isinstance(e["product"], str))
-    opened = everyone.named("support_ticket_opened").to_dict("records")
-    purchases = bought.to_dict("records")
-    troubled = [any(about(ticket, purchase) for ticket in opened) for purchase in purchases]
-    if not purchases:
+    bought = everyone.named("order_completed")
+    bought = bought[(bought.occurred_at >= everyone.cutoff - 180 * DAY) & bought["product"].notna()]
+    opened = everyone.by_customer("support_ticket_opened")
+    troubled = [
+        any(about(ticket, purchase) for ticket in opened.get(purchase["customer_id"], ()))
+        for purchase in bought.to_dict("records")
+    ]
+    if not troubled:
         return {}, 0.0
     average = sum(troubled) / len(troubled)
     by_product = pd.DataFrame({"product": bought["product"].to_numpy(), "troubled": troubled}).groupby("product")
@@ -134,8 +139,6 @@ def trouble(seen: Seen) -> tuple[dict[str, float], float]:
 
 def about(ticket: dict[str, Any], purchase: dict[str, Any]) -> bool:
     """Did the buyer ask for help about this purchase?"""
-    if ticket["customer_id"] != purchase["customer_id"]:
-        return False
     at: datetime = purchase["occurred_at"]
     in_time = at <= ticket["occurred_at"] < at + timedelta(days=30)
     return in_time and (not isinstance(ticket["product"], str) or ticket["product"] == purchase["product"])

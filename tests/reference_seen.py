@@ -26,18 +26,36 @@ INSTANT = timedelta(microseconds=1)
 Values = dict[str, float | None]
 
 
+@dataclass(frozen=True, eq=False)
+class Everyone:
+    """Events of all customers that occurred and were received before the cutoff."""
+
+    events: pd.DataFrame
+    cutoff: datetime
+
+    def named(self, *names: str) -> pd.DataFrame:
+        return self.events[self.events.name.isin(names)]
+
+    def by_customer(self, name: str) -> dict[str, list[dict[str, Any]]]:
+        """The events of this name, a list for each customer."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for event in self.named(name).to_dict("records"):
+            found.setdefault(event["customer_id"], []).append(event)
+        return found
+
+
 @dataclass(frozen=True)
 class Seen:
     """Events that occurred and were received before the cutoff: one customer's, and everybody's."""
 
     events: pd.DataFrame
-    everyone: pd.DataFrame
+    everyone: Everyone
     cutoff: datetime
     fitted: Fitted
 
     def named(self, *names: str) -> pd.DataFrame:
         """Their events of these names."""
-        return chosen(self.events, lambda event: event["name"] in names)
+        return self.events[self.events.name.isin(names)]
 
     def active(self) -> pd.DataFrame:
         """What they did themselves."""
@@ -45,7 +63,7 @@ class Seen:
 
     def within(self, events: pd.DataFrame, days: int) -> pd.DataFrame:
         """Those of the last so many days."""
-        return chosen(events, lambda event: event["occurred_at"] >= self.cutoff - days * DAY)
+        return events[events.occurred_at >= self.cutoff - days * DAY]
 
     def count(self, events: pd.DataFrame, days: int) -> int:
         return len(self.within(events, days))
@@ -82,6 +100,8 @@ class Seen:
 
 def chosen(events: pd.DataFrame, fits: Callable[[dict[str, Any]], bool]) -> pd.DataFrame:
     """The events that fit."""
+    if events.empty:
+        return events
     return events[pd.Series([fits(event) for event in events.to_dict("records")], index=events.index, dtype=bool)]
 
 
