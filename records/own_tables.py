@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import duckdb
 
 ROWS_AT_ONCE = 50_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Rejecting = Callable[[Reject], None]
 
 
@@ -62,8 +63,8 @@ def own_table(data: Path, kind: Kind, name: str) -> Path:
     return found[name]
 
 
-def own_sha256(data: Path, kind: Kind, name: str) -> str:
-    """Which rows exactly? Equal for two homes with the same rows, whenever and however they came.
+def own_sha256(data: Path, kind: Kind, name: str, until: datetime | None = None) -> str:
+    """Which rows exactly, of cutoffs before `until`? Equal for two homes with the same rows, however they came.
 
     The SHA-256 of the column names and of each row's own SHA-256, in the order of customer and cutoff.
     """
@@ -75,9 +76,14 @@ def own_sha256(data: Path, kind: Kind, name: str) -> str:
         total.update(repr(names).encode())
         row = " || ',' || ".join(f"coalesce(cast({_column(name)} as varchar), '-')" for name in names[2:])
         digest = f"sha256(strlen(customer_id) || ':' || customer_id || epoch_us(cutoff) || ':' || {row})"
-        for (one,) in con.execute(f"select {digest} from {source} order by customer_id, cutoff").fetchall():
+        before = f"where cutoff < make_timestamptz({microseconds_of(until)})" if until else ""
+        for (one,) in con.execute(f"select {digest} from {source} {before} order by customer_id, cutoff").fetchall():
             total.update(one.encode())
     return total.hexdigest()
+
+
+def microseconds_of(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def import_own(
@@ -208,7 +214,7 @@ def _counted(con: duckdb.DuckDBPyConnection, table: Path, names: Sequence[str], 
     values = "".join(f", {_column(name)}" for name in names)
     con.execute(
         f"create or replace temp table fresh as select customer_id, cutoff{values} from incoming "
-        "qualify row_number() over (partition by customer_id, cutoff order by \"#\" desc) = 1"
+        'qualify row_number() over (partition by customer_id, cutoff order by "#" desc) = 1'
     )
     old = f"(select * from read_parquet({quoted(table)}))" if table.exists() else "(select * from fresh where false)"
     same = " and ".join(f"o.{_column(name)} is not distinct from n.{_column(name)}" for name in names) or "true"

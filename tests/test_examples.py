@@ -13,8 +13,9 @@ import pytest
 
 from records.errors import NotEnoughData
 from records.events import EventLog
-from training.examples import Slices, build_examples, finished_cutoffs, slice_cutoffs
+from training.examples import Examples, build_examples
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
+from training.time_slices import Slices, finished_cutoffs, slice_cutoffs
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 MONTH = TrainingOptions(max_cutoffs=100)
@@ -22,7 +23,7 @@ MONTH = TrainingOptions(max_cutoffs=100)
 
 def cutoffs(days_of_log: int, horizon_days: int, training: TrainingOptions = MONTH) -> list[datetime]:
     as_of = START + timedelta(days=days_of_log)
-    return finished_cutoffs(as_of, START, timedelta(days=horizon_days), training)
+    return finished_cutoffs(as_of, START, ChurnOptions(horizon_days=horizon_days), training)
 
 
 def test_cutoffs_end_a_horizon_before_and_begin_with_some_history() -> None:
@@ -109,7 +110,7 @@ CHURN = ChurnOptions(horizon_days=30, active_within_days=60)
 AS_OF = START + timedelta(days=300)
 
 
-def examples_of(log: EventLog, training: TrainingOptions | None = None):  # type: ignore[no-untyped-def]
+def examples_of(log: EventLog, training: TrainingOptions | None = None) -> Examples:
     return build_examples(log, AS_OF, CHURN, IssueOptions(), training or TrainingOptions())
 
 
@@ -130,15 +131,18 @@ def test_nothing_at_or_after_as_of_changes_any_example(tmp_path: Path) -> None:
     after = examples_of(longer)
     assert after.signal_names == before.signal_names
     assert after.fitted == before.fitted
-    assert after.by_cutoff.keys() == before.by_cutoff.keys()
-    for cutoff, rows in before.by_cutoff.items():
-        for name in ("X", "y", "recency", "customers"):
-            assert getattr(after.by_cutoff[cutoff], name).tobytes() == getattr(rows, name).tobytes()
+    assert after.slices == before.slices
+    assert after.customer_ids == before.customer_ids
+    for name in ("X", "y", "asked"):
+        assert getattr(after, name).tobytes() == getattr(before, name).tobytes()
+    for name in ("recency", "customers", "cutoffs"):
+        assert getattr(after.order, name).tobytes() == getattr(before.order, name).tobytes()
 
 
 def test_rows_are_the_eligible_ones_with_both_kinds_of_label(tmp_path: Path) -> None:
     examples = examples_of(shop_log(tmp_path))
-    for rows in examples.by_cutoff.values():
+    for cutoff in examples.slices.finished:
+        rows = examples.rows([cutoff])
         assert len(rows.X) == len(rows.y) == len(rows.recency) == len(set(rows.customers.tolist()))
         assert rows.X.shape[1] == len(examples.signal_names)
         assert rows.recency.min() > 0
@@ -152,10 +156,15 @@ def test_rows_are_the_eligible_ones_with_both_kinds_of_label(tmp_path: Path) -> 
 def test_a_large_log_is_sampled_by_customer_the_same_at_every_cutoff(tmp_path: Path) -> None:
     whole = examples_of(shop_log(tmp_path, customers=480))
     some = build_examples(EventLog(tmp_path), AS_OF, CHURN, IssueOptions(), TrainingOptions(max_examples=1_500))
-    rows = sum(len(part) for part in some.by_cutoff.values())
-    assert 900 < rows < 2_100
-    assert rows < sum(len(part) for part in whole.by_cutoff.values())
+    assert 900 < some.count < 2_100
+    assert some.count < whole.count
     assert 0 < some.sampled < 1
+    assert any("of the customers are learnt from" in note for note in some.notes)
+    kept = {some.customer_ids[code] for code in some.rows(some.slices.finished, unseen=None).customers}
+    for cutoff in some.slices.finished:
+        here = {some.customer_ids[code] for code in some.rows([cutoff], unseen=None).customers}
+        everybody = whole.rows([cutoff], unseen=None).customers
+        assert here == kept & {whole.customer_ids[code] for code in everybody}
 
 
 def test_an_empty_log_and_one_where_nobody_leaves_are_errors_that_say_so(tmp_path: Path) -> None:

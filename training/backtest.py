@@ -93,7 +93,7 @@ def one_step(
     timezone: str,
 ) -> Step:
     """The candidates as they would have been at the cutoff, and what became of those they scored."""
-    examples = build_examples(log, cutoff + churn.horizon, churn, issues, training, timezone=timezone)
+    examples = build_examples(log, cutoff + churn.span, churn, issues, training, timezone=timezone)
     judged = fit_and_judge(examples, training)
     rows, best = judged.rows, judged.best_stored
     return Step(

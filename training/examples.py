@@ -1,25 +1,42 @@
-"""From which moments do we learn, and which may judge? Cutoffs, four slices of time, and the rows themselves.
+"""What do we learn from? Signals and labels of many customers at many cutoffs, in one matrix.
 
-    fit ── purge ── early stop ── purge ── calibrate ── purge ── judge ── as of
-Between two slices lies a whole horizon, so that no label of an earlier one looks into a later one. A short log
-merges the two in the middle, a very short one does without them; both are said in the notes.
+The rows lie in the order in which they are asked for, so that a slice of time is a view and not a copy:
+
+    customers seen in fitting, by cutoff │ unseen customers, by cutoff │ the newest moment, for contacts alone
+
+About one customer in ten is never seen in fitting and judged beside the others ("unseen"): does the model know the
+world, or only its customers? The fit for use takes everybody.
 """
 
 # ruff: noqa: S608  the SQL is made of our own names; settings are quoted
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.cutoffs import EPOCH, microseconds
 from records.errors import NotEnoughData
-from training.candidates import Rows, joined
-from training.labels import ChurnOptions, IssueOptions, TrainingOptions, churn_labels, issue_labels
+from training.candidates import Rows
+from training.evaluation import Floats
+from training.labels import (
+    ChurnOptions,
+    IssueOptions,
+    TrainingOptions,
+    churn_labels,
+    eligible,
+    imported_cutoffs,
+    left_within,
+)
+from training.lots import lot
+from training.row_order import Order, order_rows
+from training.signal_matrix import fill_matrix
+from training.time_slices import Slices, finished_cutoffs, slice_cutoffs
+from training.untreated import untreated
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,123 +45,122 @@ if TYPE_CHECKING:
     from records.events import EventLog
 
 Progress = Callable[[str], None]
-# A cutoff needs some past to have signals: a horizon of it, at most so many days.
-MOST_HISTORY_DAYS = 60
-# The fitting slice keeps at least so many cutoffs before the middle slices are merged.
-FEWEST_FIT_CUTOFFS = 3
 # Fewer leavers or stayers than this in a slice decide nothing.
 FEWEST_OF_EACH = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slices:
-    """Cutoffs by what they are for, oldest first. `stop` and `calibrate` may be the same, or empty."""
-
-    fit: tuple[datetime, ...]
-    stop: tuple[datetime, ...]
-    calibrate: tuple[datetime, ...]
-    judge: tuple[datetime, ...]
-    finished: tuple[datetime, ...]  # all cutoffs whose horizon is over, for the refit
-    notes: tuple[str, ...] = ()
-    horizon: timedelta
-
-    @property
-    def known_at_judge(self) -> tuple[datetime, ...]:
-        """Every cutoff whose horizon was over when the judging one came."""
-        return tuple(cutoff for cutoff in self.finished if cutoff + self.horizon <= self.judge[0])
+# How many customers are kept out of the judged fit, and how many of them must be judged for a figure to say anything.
+UNSEEN_SHARE, FEWEST_UNSEEN = 0.1, 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """All rows, sorted by cutoff and customer; `Rows` by cutoff on demand."""
+    """All rows: signals `X` (float32, NaN: no data), labels and whose they are."""
 
     signal_names: tuple[str, ...]
     fitted: Fitted
     slices: Slices
-    by_cutoff: dict[datetime, Rows]  # churn labels
-    contacts: dict[datetime, Rows]  # the same people, y = 1 where they contacted us within the issue horizon
+    X: NDArray[np.float32]
+    y: Floats  # 1: left
+    asked: Floats  # 1: contacted us within the issue horizon; NaN where that is not known yet
+    order: Order
+    labels: pa.Table  # the label table the rows were made of
+    churn: ChurnOptions
     sampled: float  # share of customers kept
+    notes: tuple[str, ...]
 
-    def rows(self, cutoffs: Sequence[datetime]) -> Rows:
-        return joined([self.by_cutoff[cutoff] for cutoff in cutoffs])
+    @property
+    def customer_ids(self) -> tuple[str, ...]:
+        """Whose rows these are: the place is the code in `Rows.customers`."""
+        return self.order.customer_ids
 
+    @property
+    def count(self) -> int:
+        """How many labelled rows there are."""
+        return len(self.rows(self.slices.finished, unseen=None))
 
-def finished_cutoffs(as_of: datetime, first: datetime, horizon: timedelta, training: TrainingOptions) -> list[datetime]:
-    """Cutoffs whose horizon is over by `as_of` and which have some history, newest first."""
-    stride = min(timedelta(days=training.stride_days), horizon)
-    earliest = first + min(horizon, timedelta(days=MOST_HISTORY_DAYS))
-    found = [as_of - horizon - number * stride for number in range(training.max_cutoffs)]
-    return [cutoff for cutoff in found if cutoff >= earliest]
+    def rows(self, cutoffs: Sequence[datetime], *, unseen: bool | None = False) -> Rows:
+        """The rows at these cutoffs: of the customers seen in fitting, of the unseen ones, or (None) of everybody.
 
+        A view of the matrix wherever the rows lie beside each other: fit, stop, calibrate, all that is finished.
+        """
+        return self._taken(self.order.places(cutoffs, unseen), self.y)
 
-def slice_cutoffs(cutoffs: Sequence[datetime], horizon: timedelta) -> Slices:
-    """Which cutoffs fit, stop, calibrate and judge: each slice ends a horizon before the next begins."""
+    def contact_rows(self, cutoffs: Sequence[datetime]) -> Rows:
+        """Everybody's rows at these cutoffs, with y = 1 where they contacted us within the issue horizon."""
+        return self._taken(self.order.places(cutoffs, None), self.asked)
 
-    def newest_before(moment: datetime) -> tuple[datetime, ...]:
-        return tuple(cutoff for cutoff in cutoffs if cutoff + horizon <= moment)[:1]
+    @property
+    def contact_cutoffs(self) -> list[datetime]:
+        """The moments whose issue horizon is over, oldest first."""
+        places = {at: self.order.places([at], None) for at in self.order.moments}
+        return [at for at, place in places.items() if len(self.asked[place]) and not np.isnan(self.asked[place]).any()]
 
-    def all_before(moment: datetime) -> tuple[datetime, ...]:
-        return tuple(sorted(cutoff for cutoff in cutoffs if cutoff + horizon <= moment))
+    def within(self, days: int) -> Examples:
+        """The same rows with the labels of a shorter horizon, told from the same table."""
+        labels = left_within(self.labels, self.churn, days)
+        churn = self.churn.model_copy(update={"horizon_days": days})
+        return replace(self, labels=labels, y=self.order.labels(labels, "left_us"), churn=churn)
 
-    finished = tuple(sorted(cutoffs))
-    judge = tuple(cutoffs[:1])
-    calibrate = newest_before(judge[0]) if judge else ()
-    stop = newest_before(calibrate[0]) if calibrate else ()
-    fit = all_before(stop[0]) if stop else ()
-    if len(fit) >= FEWEST_FIT_CUTOFFS:
-        return Slices(fit=fit, stop=stop, calibrate=calibrate, judge=judge, finished=finished, horizon=horizon)
-    fit = all_before(calibrate[0]) if calibrate else ()
-    if fit:
-        note = "the log is short: one slice both stops the trees early and calibrates"
-        return Slices(
-            fit=fit,
-            stop=calibrate,
-            calibrate=calibrate,
-            judge=judge,
-            finished=finished,
-            horizon=horizon,
-            notes=(note,),
+    def _taken(self, place: slice | NDArray[np.int64], y: Floats) -> Rows:
+        return Rows(
+            X=self.X[place], y=y[place], recency=self.order.recency[place], customers=self.order.customers[place]
         )
-    fit = all_before(judge[0]) if judge else ()
-    if fit:
-        note = "the log is very short: a fixed number of trees and no calibration"
-        return Slices(fit=fit, stop=(), calibrate=(), judge=judge, finished=finished, horizon=horizon, notes=(note,))
-    days = horizon.days
-    history = min(days, MOST_HISTORY_DAYS)
-    msg = f"to learn and to judge takes {history} days of history and two horizons of {days} days after it."
-    remedy = f"Import at least {history + 2 * days} days of events before --as-of, or shorten [churn] horizon_days."
-    raise NotEnoughData(msg, remedy=remedy, found=len(cutoffs), needed=2)
 
 
 def build_examples(
     log: EventLog,
     as_of: datetime,
-    churn: ChurnOptions,
-    issues: IssueOptions,
-    training: TrainingOptions,
+    churn: ChurnOptions | None = None,
+    issues: IssueOptions | None = None,
+    training: TrainingOptions | None = None,
     progress: Progress = lambda line: None,
     *,
     timezone: str = "UTC",
+    treatments: pa.Table | None = None,
 ) -> Examples:
-    """Signals and labels at every finished cutoff. Reads nothing that happened or became known at or after `as_of`."""
-    from features.build import build_signals
+    """Signals and labels at every finished cutoff. Reads nothing that happened or became known at or after `as_of`.
 
-    first = first_event(log, as_of)
-    cutoffs = finished_cutoffs(as_of, first, churn.horizon, training)
-    slices = slice_cutoffs(cutoffs, churn.horizon)
+    Parameters
+    ----------
+    churn, issues, training
+        What is predicted, and how many examples; the defaults of the settings.
+    treatments
+        Who was planned for which play, and when (`records.treatments`): what our own messages changed is set right.
+
+    Raises
+    ------
+    NotEnoughData
+        The log is too short for a fit and a judgement, or too few left or stayed.
+    """
+    churn, issues, training = churn or ChurnOptions(), issues or IssueOptions(), training or TrainingOptions()
+    given = imported_cutoffs(log, churn) if churn.definition == "imported" else ()
+    cutoffs = finished_cutoffs(as_of, first_event(log, as_of), churn, training, given)
+    slices = slice_cutoffs(cutoffs, churn.span)
     labels = churn_labels(log, slices.finished, churn, as_of, training.threads)
-    refuse_one_sided(labels, slices)
+    clean = untreated(labels, treatments, churn, training.seed)
+    refuse_one_sided(labels, clean.copies, slices)
     progress(f"labels: {labels.num_rows:,} examples at {len(cutoffs)} cutoffs")
     share = min(1.0, training.max_examples / max(1, labels.num_rows))
     customers = kept_customers(labels, share, training.seed)
     # One more moment, for the contact model: its horizon is shorter and its newest finished cutoff later.
     extra = as_of - issues.horizon
-    moments = sorted({*slices.finished, *([extra] if extra > slices.judge[0] else [])})
+    later = (extra, eligible(log, [extra], churn)[extra]) if extra > slices.finished[-1] else None
+    unseen = UNSEEN_SHARE if judged_rows(labels, slices) * share * UNSEEN_SHARE >= FEWEST_UNSEEN else 0.0
+    order = order_rows(labels, clean.copies, customers, later, unseen, training.seed)
     fitted = fit_signals(log, slices.judge[0], churn, timezone)
-    table = build_signals(log, moments, fitted=fitted, customers=customers, threads=training.threads)
-    names = tuple(name for name in table.column_names if name not in ("customer_id", "cutoff"))
-    progress(f"signals: {table.num_rows:,} rows × {len(names)}")
-    return assemble(log, as_of, table, labels, issues, fitted, slices, moments, share)
+    X, names = fill_matrix(log, fitted, order, training.threads, progress)
+    return Examples(
+        signal_names=names,
+        fitted=fitted,
+        slices=slices,
+        X=X,
+        y=order.labels(labels, "left_us"),
+        asked=order.asked(log, issues, as_of),
+        order=order,
+        labels=labels,
+        churn=churn,
+        sampled=share,
+        notes=(*slices.notes, *clean.notes, *sample_notes(share)),
+    )
 
 
 def fit_signals(log: EventLog, until: datetime, churn: ChurnOptions, timezone: str) -> Fitted:
@@ -172,12 +188,22 @@ def first_event(log: EventLog, as_of: datetime) -> datetime:
     return EPOCH + timedelta(microseconds=row[0])
 
 
-def refuse_one_sided(labels: pa.Table, slices: Slices) -> None:
-    """Somebody must have left and somebody stayed, both where we learn and where we judge."""
+def judged_rows(labels: pa.Table, slices: Slices) -> int:
+    """How many labels has the judging slice?"""
+    return int(at_moments(labels, slices.judge).sum())
+
+
+def at_moments(labels: pa.Table, moments: Sequence[datetime]) -> NDArray[np.bool_]:
+    """Which rows of the label table are of these cutoffs?"""
     cutoffs = np.array(labels.column("cutoff").to_numpy(), dtype="datetime64[us]").astype(np.int64)
-    left = labels.column("left_us").to_numpy()
+    return np.isin(cutoffs, [microseconds(moment) for moment in moments])
+
+
+def refuse_one_sided(labels: pa.Table, copies: NDArray[np.int64], slices: Slices) -> None:
+    """Somebody must have left and somebody stayed, both where we learn and where we judge."""
+    left = labels.column("left_us").to_numpy().astype(bool)
     for what, moments in (("fitting", slices.fit), ("judging", slices.judge)):
-        inside = np.isin(cutoffs, [microseconds(moment) for moment in moments])
+        inside = at_moments(labels, moments) & (copies > 0)
         leavers, stayers = int(left[inside].sum()), int((~left[inside]).sum())
         if min(leavers, stayers) < FEWEST_OF_EACH:
             msg = (
@@ -193,58 +219,11 @@ def kept_customers(labels: pa.Table, share: float, seed: int) -> list[str]:
     import pyarrow.compute as pc
 
     everybody = [str(customer) for customer in pc.unique(labels.column("customer_id")).sort().to_pylist()]
+    return everybody if share >= 1 else [customer for customer in everybody if lot("sample", seed, customer) < share]
+
+
+def sample_notes(share: float) -> tuple[str, ...]:
+    """What to say where not all customers are learnt from."""
     if share >= 1:
-        return everybody
-    border = int(share * 2**32)
-    return [customer for customer in everybody if zlib.crc32(f"{seed}:{customer}".encode()) < border]
-
-
-def assemble(
-    log: EventLog,
-    as_of: datetime,
-    table: pa.Table,
-    labels: pa.Table,
-    issues: IssueOptions,
-    fitted: Fitted,
-    slices: Slices,
-    moments: Sequence[datetime],
-    share: float,
-) -> Examples:
-    """Signals beside labels, one `Rows` per cutoff."""
-    import pyarrow.compute as pc
-
-    names = tuple(name for name in table.column_names if name not in ("customer_id", "cutoff"))
-    everybody = pc.unique(table.column("customer_id"))
-    by_cutoff: dict[datetime, Rows] = {}
-    contacts: dict[datetime, Rows] = {}
-    for cutoff in moments:
-        part = at_cutoff(table, cutoff)
-        if cutoff in slices.finished:
-            label = at_cutoff(labels, cutoff)
-            place = pc.index_in(part.column("customer_id"), value_set=label.column("customer_id").combine_chunks())
-            part, place = part.filter(pc.is_valid(place)), place.drop_null()
-        who = part.column("customer_id")
-        rows = Rows(
-            X=np.column_stack([part.column(name).to_numpy() for name in names]),
-            y=np.zeros(part.num_rows),
-            recency=np.zeros(part.num_rows),
-            customers=pc.index_in(who, value_set=everybody).to_numpy().astype(np.int64),
-        )
-        if cutoff in slices.finished:
-            left = label.column("left_us").take(place).to_numpy().astype(np.float64)
-            by_cutoff[cutoff] = replace(rows, y=left, recency=label.column("recency_days").take(place).to_numpy())
-        if cutoff + issues.horizon <= as_of:
-            asked = pc.unique(issue_labels(log, [cutoff], issues, as_of).column("customer_id"))
-            y = pc.is_valid(pc.index_in(who, value_set=asked)).to_numpy().astype(np.float64)
-            contacts[cutoff] = replace(rows, y=y)
-    return Examples(
-        signal_names=names, fitted=fitted, slices=slices, by_cutoff=by_cutoff, contacts=contacts, sampled=share
-    )
-
-
-def at_cutoff(table: pa.Table, cutoff: datetime) -> pa.Table:
-    """The rows of one cutoff."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return table.filter(pc.equal(table.column("cutoff"), pa.scalar(cutoff, pa.timestamp("us", tz="UTC"))))
+        return ()
+    return (f"{share:.0%} of the customers are learnt from: [training] max_examples bounds the memory",)

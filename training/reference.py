@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.evaluation import Floats
 from training.labels import instant
@@ -87,7 +88,7 @@ def bins_of(values: Floats) -> Bins:
     return Bins(edges=made.edges, shares=shares, median=made.median)
 
 
-def reference_of(X: Floats, predict: Callable[[Floats], Floats], events: Mapping[str, int]) -> Reference:
+def reference_of(X: NDArray[Any], predict: Callable[[Floats], Floats], events: Mapping[str, int]) -> Reference:
     """The reference of a model from examples of the newest finished cutoff and what it says of them."""
     step = max(1, -(-len(X) // SAMPLE))
     part = np.asarray(X[::step], dtype=np.float64)

@@ -35,6 +35,7 @@ def content_of(
     provenance: Mapping[str, str] | None = None,
     slices: Sequence[SliceRow] = (),
     answered: Collection[str] | None = None,
+    notes: Sequence[str] = (),
 ) -> Content:
     """Everything the report of this run tells; walks through time once more, so it costs some seconds.
 
@@ -46,14 +47,14 @@ def content_of(
         settings=model.settings,
         provenance=provenance or {},
         counts=counts(examples, judged),
-        notes=(*examples.slices.notes, *issues.notes),
+        notes=(*examples.notes, *notes, *issues.notes),
         winner=judged.winner,
         promoted=promoted,
         why=why,
         rows=judged.rows,
         scores=judged.scores,
         figures=figures(judged),
-        steps=walk(examples, training, winner=judged.winner, rounds=judged.rounds),
+        steps=walk(examples, training, winner=judged.winner, settings=judged.settings),
         importance=importance(model, judged.rows),
         slices=slices,
         topics=topics(issues, answered),
@@ -75,20 +76,18 @@ def figures(judged: Judged) -> dict[str, dict[str, Estimate]]:
 
 def counts(examples: Examples, judged: Judged) -> list[tuple[str, str]]:
     """How much it was learnt from."""
-    parts = list(examples.by_cutoff.values())
-    customers = np.unique(np.concatenate([part.customers for part in parts]))
-    left = float(np.concatenate([part.y for part in parts]).mean())
-    rows = [
-        ("Customers", f"{len(customers):,}"),
-        ("Cutoffs", f"{len(parts):,}"),
-        ("Examples (customers × cutoffs)", f"{sum(len(part) for part in parts):,}"),
-        ("Share of examples that left", percent(left, 1)),
+    rows = examples.rows(examples.slices.finished, unseen=None)
+    shown = [
+        ("Customers", f"{len(np.unique(rows.customers)):,}"),
+        ("Cutoffs", f"{len(examples.slices.finished):,}"),
+        ("Examples (customers × cutoffs)", f"{len(rows):,}"),
+        ("Share of examples that left", percent(float(rows.y.mean()), 1)),
         ("Signals", f"{len(examples.signal_names):,}"),
         ("Customers that judge", f"{len(judged.rows):,}"),
     ]
     if examples.sampled < 1:
-        rows.append(("Customers kept by the sample", percent(examples.sampled, 1)))
-    return rows
+        shown.append(("Customers kept by the sample", percent(examples.sampled, 1)))
+    return shown
 
 
 def topics(issues: IssueResult, answered: Collection[str] | None) -> Topics | None:

@@ -7,32 +7,38 @@ the newest horizon has most to say about the next: its figures are those of the 
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.candidates import joined, refit
-from training.evaluation import WITH_INTERVAL, Estimate
-from training.examples import Examples, Slices, build_examples, first_event
+from training.attributes import attributes_at
+from training.evaluation import WITH_INTERVAL, Estimate, estimate
+from training.examples import Examples, build_examples, first_event
+from training.gates import gate
 from training.issues import CONTACT_CUTOFFS, IssueModel, IssueResult, fit_contact, fit_topic
-from training.judging import fit_and_judge, gate
+from training.judging import Judged, final_scorer, fit_and_judge, predicted
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
-from training.model import Model, canonical
+from training.model import Model
+from training.populations import DEFAULT
+from training.provenance import provenance, settings_of
 from training.reference import recent_events, reference_of
 from training.report_content import content_of
+from training.slices import slice_table
+from training.tuning import tune
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from records.events import EventLog
     from training.registry import Registry
     from training.report import Content
 
-# Packages whose version can change a fitted number.
-VERSIONED = ("duckdb", "ibis-framework", "lightgbm", "numpy", "pyarrow", "scikit-learn", "scipy")
 Progress = Callable[[str], None]
+# What MLflow lists as parameters of a run.
+PARAMETERS = ("as_of", "definition", "churn", "issues", "training", "tuned", "versions", "slices")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +63,15 @@ class TrainResult:
     examples: int
     estimates: Mapping[str, Estimate]  # the winner's figures with 95 % intervals
     issues: Mapping[str, float]  # MAP@3, recall@3 of the issue model and its baselines
+    definition: str = DEFAULT
+    unseen: Mapping[str, Estimate] = field(default_factory=dict)  # the same figures on customers never fitted on
+    provenance: Mapping[str, str] = field(default_factory=dict)  # git commit, lock, seed
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The value `pehle train --json` prints."""
         return {
+            "definition": self.definition,
             "candidates": [{"name": one.name, "metrics": finite(one.metrics)} for one in self.candidates],
             "winner": self.winner,
             "promoted": self.promoted,
@@ -70,10 +80,17 @@ class TrainResult:
             "model_sha256": self.model_sha256,
             "data_sha256": self.data_sha256,
             "examples": self.examples,
-            "intervals": {name: [one.low, one.value, one.high] for name, one in self.estimates.items()},
+            "intervals": intervals(self.estimates),
+            "unseen": intervals(self.unseen),
+            "provenance": dict(self.provenance),
             "issues": finite(self.issues),
             "notes": list(self.notes),
         }
+
+
+def intervals(estimates: Mapping[str, Estimate]) -> dict[str, list[float]]:
+    """Each figure as [low, value, high]."""
+    return {name: [one.low, one.value, one.high] for name, one in estimates.items()}
 
 
 def finite(values: Mapping[str, float]) -> dict[str, float | None]:
@@ -88,12 +105,12 @@ def fit_issues(
     first = first_event(log, as_of)
     topics, scorer, metrics, notes = fit_topic(log, as_of, first, issues, training)
     result = IssueResult(model=IssueModel(options=issues, topics=topics, topic=scorer), metrics=metrics, notes=notes)
-    newest = max(examples.contacts, default=None)
-    earlier = [cutoff for cutoff in examples.contacts if newest and cutoff + issues.horizon <= newest]
-    earlier = sorted(earlier)[-CONTACT_CUTOFFS:]
+    finished = examples.contact_cutoffs
+    newest = finished[-1] if finished else None
+    earlier = [cutoff for cutoff in finished if newest and cutoff + issues.horizon <= newest][-CONTACT_CUTOFFS:]
     if not topics or newest is None or not earlier:
         return result
-    fit, judged = joined([examples.contacts[cutoff] for cutoff in earlier]), examples.contacts[newest]
+    fit, judged = examples.contact_rows(earlier), examples.contact_rows([newest])
     contact, rate, figures = fit_contact(fit, judged)
     result.model = replace(result.model, contact=contact, contact_rate=rate)
     result.metrics |= figures
@@ -111,41 +128,85 @@ def train(
     progress: Progress | None = None,
     *,
     timezone: str = "UTC",
+    definition: str = DEFAULT,
+    treatments: pa.Table | None = None,
+    tune_minutes: float = 0,
 ) -> TrainResult:
     """Learns from everything known before `as_of`, stores the run, and puts the winner in use if it earns it.
 
-    `timezone` is the company's: it defines hours and weekdays.
+    Parameters
+    ----------
+    timezone
+        The company's: it defines hours and weekdays.
+    definition
+        The name `churn` has in the settings; its models, the one in use and the way back are its own.
+    treatments
+        Who was planned for a measured play, and when (`records.treatments`): their labels are set right.
+    tune_minutes
+        For how long to look for better LightGBM parameters; 0: not at all.
     """
     from training.registry import Registry
 
     say = progress or (lambda line: None)
-    examples = build_examples(log, as_of, churn, issues, training, say, timezone=timezone)
-    judged = fit_and_judge(examples, training)
+    examples = build_examples(log, as_of, churn, issues, training, say, timezone=timezone, treatments=treatments)
+    tuned = tune(examples, training, tune_minutes, training.seed, say) if tune_minutes else None
+    judged = fit_and_judge(examples, training, tuned)
     say("log loss: " + ", ".join(f"{name} {loss:.4f}" for name, loss in judged.losses.items()))
     result = fit_issues(log, as_of, issues, training, examples)
     say(f"topics: {len(result.model.topics)}" + topics_line(result))
-    finished = examples.rows(examples.slices.finished)
-    final = refit(
-        judged.best_stored,
-        finished,
-        seed=training.seed,
-        threads=training.threads,
-        rounds=judged.rounds,
-    )
-    final = replace(final, calibration=judged.scorers[judged.best_stored].calibration)
+    final = final_scorer(examples, judged, training)
     model = Model(
         signal_names=examples.signal_names,
         fitted=examples.fitted,
         churn=final,
         issues=result.model,
-        reference=reference_of(finished.X, final.predict, recent_events(log, as_of)),
-        settings=settings_of(log, as_of, churn, issues, training, examples),
+        reference=reference_of(judged.rows.X, final.predict, recent_events(log, as_of)),
+        settings=settings_of(
+            log, as_of, issues, training, examples, definition=definition, treatments=treatments, tuned=tuned
+        ),
     )
     registry = Registry(mlruns)
-    promote, why = gate(judged, registry.champion_or_none(), model)
+    attributes = judged_attributes(log, examples, judged)
+    promote, why = gate(judged, registry.champion_or_none(definition), model, attributes)
     say("report: walking through the finished cutoffs once more")
-    content = content_of(model, judged, examples, result, training, promoted=promote, why=why, now=now)
-    return store(registry, model, content, result, examples, say)
+    unseen = unseen_figures(examples, judged)
+    content = content_of(
+        model,
+        judged,
+        examples,
+        result,
+        training,
+        promoted=promote,
+        why=why,
+        now=now,
+        definition=definition,
+        provenance=provenance(training),
+        slices=slice_table(judged.rows, judged.scores[judged.winner], attributes),
+        notes=unseen_notes(unseen),
+    )
+    return store(registry, model, content, result, examples, unseen, say)
+
+
+def unseen_figures(examples: Examples, judged: Judged) -> dict[str, Estimate]:
+    """The winner on the judging slice, on customers it was never fitted on; empty where none were kept out."""
+    rows = examples.rows(examples.slices.judge, unseen=True)
+    if not len(rows):
+        return {}
+    p = predicted(judged.scorers[judged.winner], rows)
+    return {name: estimate(name, rows.y, p, rows.customers) for name in WITH_INTERVAL}
+
+
+def unseen_notes(unseen: Mapping[str, Estimate]) -> tuple[str, ...]:
+    """The same in one line for people."""
+    said = [f"{name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" for name, one in unseen.items()]
+    rows = next((one.rows for one in unseen.values()), 0)
+    return (f"on {rows:,} customers never seen in fitting: {', '.join(said)}",) if said else ()
+
+
+def judged_attributes(log: EventLog, examples: Examples, judged: Judged) -> dict[str, list[str | None]]:
+    """Plan, channel, language, region and tenure of each judged row."""
+    found = attributes_at(log, examples.slices.judge[0], examples.customer_ids)
+    return {name: [values[code] for code in judged.rows.customers] for name, values in found.items()}
 
 
 def topics_line(result: IssueResult) -> str:
@@ -155,49 +216,7 @@ def topics_line(result: IssueResult) -> str:
     return f", MAP@3 {found:.3f} (most popular {result.metrics['most_popular_map_3']:.3f})"
 
 
-def settings_of(
-    log: EventLog,
-    as_of: datetime,
-    churn: ChurnOptions,
-    issues: IssueOptions,
-    training: TrainingOptions,
-    examples: Examples,
-) -> dict[str, Any]:
-    """What made this model, as plain values: a run with the same gives the same bytes."""
-    return {
-        "as_of": as_of.isoformat(),
-        "churn": churn.model_dump(mode="json"),
-        "issues": issues.model_dump(mode="json"),
-        "training": training.model_dump(mode="json", exclude={"threads"}),  # they change no number
-        "data_sha256": log.data_sha256(as_of),
-        "signals_sha256": hashlib.sha256(canonical(list(examples.signal_names))).hexdigest(),
-        "versions": versions(),
-        "labels_until": moment(examples.slices.finished[-1] + churn.horizon),
-        "slices": slices_json(examples.slices),
-    }
-
-
-def versions() -> dict[str, str]:
-    """The installed versions that can change a fitted number."""
-    from importlib.metadata import version
-
-    return {name: version(name) for name in VERSIONED}
-
-
-def moment(at: datetime) -> str:
-    return at.isoformat()
-
-
-def slices_json(slices: Slices) -> dict[str, list[str]]:
-    return {
-        name: [moment(cutoff) for cutoff in getattr(slices, name)]
-        for name in ("fit", "stop", "calibrate", "judge", "finished")
-    }
-
-
-def keep_run(
-    registry: Registry, model: Model, metrics: Mapping[str, float], content: Content, definition: str = "default"
-) -> tuple[str, str]:
+def keep_run(registry: Registry, model: Model, metrics: Mapping[str, float], content: Content) -> tuple[str, str]:
     """One MLflow run with figures, report and the model folder, registered; its version and the model's hash."""
     from training.report import write_report
 
@@ -209,24 +228,36 @@ def keep_run(
         run_id = registry.log_run(
             name=f"as of {settings['as_of'][:10]}",
             at=now,
-            params=flat({key: settings[key] for key in ("as_of", "churn", "issues", "training", "versions", "slices")}),
+            params=flat({key: settings[key] for key in PARAMETERS}),
             metrics=metrics,
-            tags={**named, "signals_sha256": settings["signals_sha256"]},
+            tags={**named, **hashes(settings), **content.provenance},
             artifacts=[write_report(folder / "report", replace(content, sha256=sha256))],
             model=folder / "model",
         )
     tags = {**named, "winner": content.winner, "kind": model.churn.kind, "as_of": settings["as_of"]}
-    return registry.register(run_id, sha256=sha256, at=now, tags=tags, definition=definition), sha256
+    return registry.register(run_id, sha256=sha256, at=now, tags=tags, definition=content.definition), sha256
+
+
+def hashes(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The hashes of what went in, by name."""
+    return {name: str(value) for name, value in flat(settings).items() if "sha256" in name and value != "None"}
 
 
 def store(
-    registry: Registry, model: Model, content: Content, issues: IssueResult, examples: Examples, say: Progress
+    registry: Registry,
+    model: Model,
+    content: Content,
+    issues: IssueResult,
+    examples: Examples,
+    unseen: Mapping[str, Estimate],
+    say: Progress,
 ) -> TrainResult:
     """Writes run, report, model and version; moves the alias last."""
     winner, why = content.winner, content.why
     metrics = {name: {key: one.value for key, one in found.items()} for name, found in content.figures.items()}
     estimates = {name: content.figures[winner][name] for name in WITH_INTERVAL}
-    listed = run_metrics(metrics, winner, estimates, issues.metrics)
+    listed = run_metrics(metrics, winner, estimates, issues.metrics) | {"judged_customers": len(content.rows)}
+    listed |= {f"unseen_{name}": one.value for name, one in unseen.items()}
     version, sha256 = keep_run(registry, model, listed, content)
     if content.promoted:
         registry.promote(version, why, at=content.made_at, by="job:retrain")
@@ -239,9 +270,12 @@ def store(
         version=version,
         model_sha256=sha256,
         data_sha256=model.settings["data_sha256"],
-        examples=sum(len(part) for part in examples.by_cutoff.values()),
+        examples=examples.count,
         estimates=estimates,
         issues=issues.metrics,
+        definition=content.definition,
+        unseen=unseen,
+        provenance=content.provenance,
         notes=content.notes,
     )
 
