@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from features import (
     buying,
+    clock,
     deliveries,
     engagement,
     generic,
     lifetime,
     messaging,
+    pastlabels,
     payments,
     products,
     purchases,
@@ -25,7 +27,20 @@ from features.step import Step
 
 __all__ = ["Signal", "catalog", "derived", "describe", "measures", "steps"]
 
-_FAMILIES = (engagement, visits, purchases, buying, products, lifetime, payments, deliveries, support, text, messaging)
+_FAMILIES = (
+    engagement,
+    clock,
+    visits,
+    purchases,
+    buying,
+    products,
+    lifetime,
+    payments,
+    deliveries,
+    support,
+    text,
+    messaging,
+)
 
 _WITH_STEPS = (tickets, trouble)
 
@@ -33,12 +48,14 @@ _WITH_STEPS = (tickets, trouble)
 def catalog(fitted: Fitted | None = None) -> tuple[Signal, ...]:
     """Which signals can be built? With what is fitted on a log also those of its topics, channels and other events."""
     fixed = tuple(signal for family in _FAMILIES for signal in family.signals())
+    fixed += pastlabels.signals(fitted or Fitted())
     return fixed if fitted is None else fixed + generic.signals(fitted.words)
 
 
 def measures(fitted: Fitted | None = None) -> tuple[Measure, ...]:
     """What do these signals count?"""
     fixed = tuple(measure for family in _FAMILIES for measure in family.MEASURES)
+    fixed += pastlabels.measures(fitted or Fitted())
     return fixed if fitted is None else fixed + generic.measures(fitted.words)
 
 

@@ -20,7 +20,7 @@ DAY_US = 86_400_000_000
 EDGES: tuple[int, ...] = (7, 14, 21, 28, 30, 42, 56, 60, 90, 120, 180, 365)
 """Ages in days at which a bucket ends; a window is a run of whole buckets, so every window must be listed here."""
 
-HALF_LIVES: tuple[int, ...] = (30, 90, 180)
+HALF_LIVES: tuple[int, ...] = (7, 30, 90, 180)
 WEIGHT_ONE = 1 << 40
 """A decayed day weighs `2 ** (-age / half_life)` in this many parts, as a whole number: the sums stay exact."""
 

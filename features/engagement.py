@@ -6,25 +6,22 @@ from functools import partial
 
 from features.ownclock import own_clock
 from features.phrases import active_days, days_compared, in_window, plain, since
-from features.signal import Measure, Signal, change, column, days_between, days_since, decayed, per, ratio
+from features.signal import Measure, Signal, change, column, days_since, decayed, per, per_30_days, week
 from features.things import ACTIVITY
 
 MEASURES: tuple[Measure, ...] = (
     Measure(name="events", events=()),
     Measure(name="active_days", events=(), day_of="events"),
-    Measure(name="weekend_events", events=(), where=lambda t: t.weekday >= 5),
-    Measure(name="night_events", events=(), where=lambda t: (t.hour >= 22) | (t.hour < 6)),
 )
 
 _signal = partial(Signal, family="engagement")
 _level = partial(_signal, unit="days", no_data="0", group="activity_level")
-_clock = partial(_signal, unit="share", no_data="null: not active", group="activity_clock")
 
 
 def signals() -> tuple[Signal, ...]:
     """Which signals describe engagement?"""
     rhythm = own_clock(prefix="activity", clock="active", measure="events", family="engagement", thing=ACTIVITY)
-    return (*_recency(), *_counts(), *_trends(), *_hours(), *rhythm)
+    return (*_recency(), *_counts(), *_trends(), *rhythm)
 
 
 def _recency() -> list[Signal]:
@@ -89,7 +86,15 @@ def _counts() -> list[Signal]:
             name="active_days_per_30d_of_tenure",
             unit="days per 30 days",
             question="How many active days per 30 days that we have known them, over the last 90?",
-            value=lambda t: 30.0 * t.active_days_90 / days_between(t.cutoff_us, t.known_us).clip(1.0, 90.0),
+            value=per_30_days("active_days_90"),
+        ),
+        *(
+            _level(
+                name=f"active_days_week_{number}",
+                question=f"On how many days of the {ordinal} week before the cutoff were they active?",
+                value=week("active_days", number),
+            )
+            for number, ordinal in ((2, "second"), (3, "third"), (4, "fourth"))
         ),
         *(
             _level(
@@ -126,6 +131,13 @@ def _trends() -> list[Signal]:
             )
             for window in (7, 14, 30, 90)
         ),
+        trend(
+            name="active_days_change_half_year",
+            unit="days",
+            no_data="0",
+            value=change("active_days", 182),
+            question="How many more active days in the last 182 days than in the 182 before?",
+        ),
         *(
             trend(
                 name=f"activity_{short}_to_{long}",
@@ -134,7 +146,7 @@ def _trends() -> list[Signal]:
                 question=f"How does activity of half-life {short} days compare with that of half-life {long}?",
                 value=per(f"active_days_decay_{short}", f"active_days_decay_{long}"),
             )
-            for short, long in ((30, 90), (30, 180))
+            for short, long in ((7, 30), (30, 90), (30, 180))
         ),
         trend(
             name="weekly_slope_of_active_days",
@@ -151,30 +163,5 @@ def _trends() -> list[Signal]:
                 )
                 / 10.0
             ),
-        ),
-    ]
-
-
-def _hours() -> list[Signal]:
-    return [
-        _clock(
-            name="weekend_share_180d",
-            question="What share of 180 days' activity was on a weekend (UTC)?",
-            value=per("weekend_events_180", "events_180"),
-        ),
-        _clock(
-            name="night_share_180d",
-            question="What share of 180 days' activity was from 22 to 6 o'clock (UTC)?",
-            value=per("night_events_180", "events_180"),
-        ),
-        _clock(
-            name="weekend_share_shift",
-            question="How has the weekend's share moved in 30 days against 180?",
-            value=lambda t: ratio(t.weekend_events_30, t.events_30) - ratio(t.weekend_events_180, t.events_180),
-        ),
-        _clock(
-            name="night_share_shift",
-            question="How has the night's share moved in 30 days against 180?",
-            value=lambda t: ratio(t.night_events_30, t.events_30) - ratio(t.night_events_180, t.events_180),
         ),
     ]

@@ -13,6 +13,7 @@ from functools import cache
 
 from features.cutoffs import DAY_US
 from features.fitted import Fitted
+from features.localtime import local_us_sql
 from records.canonical import empty_relation_sql
 from records.events import PASSIVE_EVENTS
 
@@ -27,6 +28,8 @@ _NUMBER_PROPERTIES = {
     "severity": ("support_ticket_opened",),
 }
 
+
+CONTRACT = ("subscription_started", "plan_changed", "subscription_renewed")
 
 # How many items an order has: a number under one of two names, a list, or one.
 _ITEMS = (
@@ -90,19 +93,27 @@ def fact_columns(fitted: Fitted) -> dict[str, str]:
     def only(names: Sequence[str], value: str, otherwise: str = "null") -> str:
         return f"case when {names_in(names)} then {value} else {otherwise} end"
 
-    ordered = ("order_completed",)
+    ordered, local = ("order_completed",), local_us_sql(fitted.timezone)
     as_they_are = ("us", "day", "known_day", "name", "channel", "product", "topic", "amount", "event_id")
     return {
         **{name: name for name in as_they_are},
         "active": f"not ({passive_sql()})",
-        "hour": "(us // 3600000000 % 24)::integer",
-        "weekday": f"((us // {DAY_US} + 3) % 7)::integer",  # 1970-01-01 was a Thursday; Monday is 0
+        # Of moments before 1970 too: whole-number division truncates. 1970-01-01 was a Thursday; Monday is 0.
+        "hour": f"((({local} % {DAY_US} + {DAY_US}) % {DAY_US}) // 3600000000)::integer",
+        "weekday": f"((({local} + {3 * DAY_US}) % {7 * DAY_US} + {7 * DAY_US}) % {7 * DAY_US} // {DAY_US})::integer",
         "rating_hundredths": "try_cast(round(rating * 100) as integer)",
         **{key: only(names, _text(key)) for key, names in _TEXT_PROPERTIES.items()},
         **{key: f"{only(names, _number(key), '0')}::integer" for key, names in _NUMBER_PROPERTIES.items()},
         "items": only(ordered, _ITEMS, "0"),
         "coupon": only(ordered, _is_true("coupon"), "false"),
         "previous_amount": only(("bill_issued",), "try_cast(" + _text("previous_amount") + " as decimal(18, 4))"),
+        "auto_renew": only(CONTRACT, f"case when {_text('auto_renew')} is not null then {_is_true('auto_renew')} end"),
+        "expires_us": only(CONTRACT, f"epoch_us(try_cast({_text('expires_at')} as timestamptz))"),
+        "discount": only(CONTRACT, f"try_cast({_text('discount')} as decimal(18, 4))"),
+        "payment_method": only(CONTRACT, _text("payment_method")),
+        "sentiment": only(
+            ("text_scored",), f"try_cast(round(try_cast({_text('sentiment')} as double) * 1000) as integer)"
+        ),
         "machine": only(("message_opened", "message_clicked"), _is_true("machine"), "false"),
     }
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 from functools import partial
 
 from features.phrases import in_window, plain, price_change
-from features.signal import Measure, Signal, column, days_since, ratio
+from features.signal import Measure, Signal, column, days_between, days_since, ratio
 from features.things import PLAN_CHANGE
 
-PLAN = ("subscription_started", "plan_changed")
+PLAN = ("subscription_started", "plan_changed", "subscription_renewed")
+RENEWED = ("subscription_renewed",)
 CANCELLED = ("subscription_cancelled",)
 
 MEASURES: tuple[Measure, ...] = (
     Measure(name="starts", events=PLAN, where=lambda t: t.name == "subscription_started"),
     Measure(name="plan_changes", events=PLAN, where=lambda t: t.name == "plan_changed"),
     Measure(name="plan_price", events=PLAN, amount=lambda t: t.amount),
+    Measure(name="renewals", events=PLAN, where=lambda t: t.name == "subscription_renewed"),
+    Measure(name="auto_renewal", events=PLAN, amount=lambda t: t.auto_renew.cast("int64")),
+    Measure(name="expiry", events=PLAN, amount=lambda t: t.expires_us),
+    Measure(name="discount", events=PLAN, amount=lambda t: t.discount),
+    Measure(name="payment_method", events=PLAN, amount=lambda t: t.payment_method),
     Measure(name="cancellations", events=CANCELLED),
 )
 
@@ -76,6 +82,7 @@ def signals() -> tuple[Signal, ...]:
             value=days_since("plan_changes_last"),
             say=plain("Changed the plan {d} days ago", "{d} दिन पहले प्लान बदला"),
         ),
+        *_terms(),
         _plan(
             name="cancellations_ever",
             question="How often have they left before?",
@@ -91,3 +98,73 @@ def signals() -> tuple[Signal, ...]:
             ),
         ),
     )
+
+
+def _terms() -> list[Signal]:
+    return [
+        _plan(
+            name="auto_renews",
+            question="Does their contract renew by itself, by the last event that says so?",
+            unit="yes 1, no 0",
+            no_data="null: never said",
+            group="renewal",
+            value=column("auto_renewal_latest"),
+            say=lambda value, row: (
+                ("Contract does not renew by itself", "प्लान अपने-आप रिन्यू नहीं होता") if not value else None
+            ),
+        ),
+        _plan(
+            name="days_to_expiry",
+            question="In how many days (below zero: ago) does their contract end, by the last event that says so?",
+            unit="days",
+            no_data="null: never said",
+            group="renewal",
+            value=lambda t: days_between(t.expiry_latest, t.cutoff_us),
+            say=lambda value, row: (
+                plain("Contract ends in {n} days", "प्लान {n} दिन में ख़त्म")(value, row)
+                if value >= 1
+                else (
+                    plain("Contract ended {n} days ago", "प्लान {n} दिन पहले ख़त्म")(-value, row) if value <= -1 else None
+                )
+            ),
+        ),
+        _plan(
+            name="plan_discount",
+            question="How much is taken off their plan's price a month, by the last event that says so?",
+            unit="currency",
+            no_data="null: never said",
+            group="plan_price",
+            value=column("discount_latest"),
+            say=plain(
+                "Discount of {m} a month", "महीने का {m} डिस्काउंट", ("No discount on the plan", "प्लान पर कोई डिस्काउंट नहीं")
+            ),
+        ),
+        _plan(
+            name="payment_method_changed",
+            question="Do they pay in another way than at their first contract event that says how?",
+            unit="yes 1, no 0",
+            no_data="null: never said",
+            group="payment_method",
+            value=lambda t: (t.payment_method_latest != t.payment_method_earliest).cast("int64"),
+            say=lambda value, row: ("Pays in another way than at first", "पेमेंट का तरीक़ा बदला") if value else None,
+        ),
+        _plan(
+            name="renewals_365d",
+            question="How often was their contract renewed in 365 days?",
+            unit="times",
+            needs=RENEWED,
+            no_data="0",
+            group="renewal",
+            value=column("renewals_365"),
+        ),
+        _plan(
+            name="days_since_renewal",
+            question="How long ago was their contract last renewed?",
+            unit="days",
+            needs=RENEWED,
+            no_data="null: never",
+            group="renewal",
+            value=days_since("renewals_last"),
+            say=plain("Renewed {d} days ago", "{d} दिन पहले रिन्यू किया"),
+        ),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from features.phrases import in_window, plain
-from features.signal import Measure, Signal, column, days_since, per
+from features.signal import Measure, Signal, column, days_since, per, ratio
 from features.things import MESSAGE
 
 MESSAGES = ("message_sent", "message_opened", "message_clicked", "message_replied", "message_unsubscribed")
@@ -95,6 +95,35 @@ def signals() -> tuple[Signal, ...]:
             question="How many more messages than opens in 30 days?",
             group="message_interest",
             value=lambda t: t.sent_30 - t.opened_30,
+        ),
+        _message(
+            name="ignored_share_30d",
+            question="What share of the messages of 30 days is not matched by an open?",
+            unit="share",
+            no_data="null: none sent",
+            group="message_interest",
+            value=lambda t: ratio(t.sent_30 - t.opened_30, t.sent_30).clip(0.0, None),
+            say=lambda value, row: (
+                plain("{p}% of our messages in 30 days ignored", "30 दिन में हमारे {p}% मैसेज नहीं खोले")(value, row)
+                if value > 0
+                else None
+            ),
+        ),
+        _message(
+            name="open_share_change",
+            question="How many more opens a message in 30 days than in 180?",
+            unit="opens",
+            no_data="null: none sent in 30 days",
+            group="message_interest",
+            value=lambda t: ratio(t.opened_30, t.sent_30) - ratio(t.opened_180, t.sent_180),
+        ),
+        _message(
+            name="messages_7d_share_of_90d",
+            question="What share of the messages of 90 days came in the last 7?",
+            unit="share",
+            no_data="null: none sent",
+            group="message_load",
+            value=per("sent_7", "sent_90"),
         ),
         _message(
             name="days_since_message_opened",

@@ -136,6 +136,12 @@ def _silence(signal: Callable[..., Signal], facts: _Clock, thing: Thing, prefix:
             say=overdue(thing, f"silence_to_median_gap_{prefix}", median),
         ),
         signal(
+            name=f"overdue_percentile_{prefix}",
+            question=f"What share of their own gaps between days with {an(thing.one)} was shorter than the silence?",
+            unit="share",
+            value=lambda t: ratio(facts.gap(t, "gap_shorter"), facts.gap(t, "gaps")),
+        ),
+        signal(
             name=f"silence_to_tenure_{prefix}",
             question=f"What share of the time since the first {thing.one} is silence?",
             unit="share",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from features.phrases import bill_change, in_window, plain
-from features.signal import Measure, Signal, column, days_since, ratio
+from features.signal import Measure, Signal, column, days_since, per_30_days, ratio
 from features.things import FAILED_PAYMENT
 
 BILL = ("bill_issued",)
@@ -20,6 +20,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure(name="bill_before", events=BILL, where=lambda t: t.amount.notnull(), amount=lambda t: t.previous_amount),
     Measure(name="payments", events=PAID),
     Measure(name="failures", events=FAILED),
+    Measure(name="failure_days", events=FAILED, day_of="failures"),
 )
 
 _bill = partial(Signal, family="payments", needs=BILL, no_data="null: no bill yet")
@@ -113,6 +114,25 @@ def _failures() -> list[Signal]:
                 say=in_window(FAILED_PAYMENT, window),
             )
             for window in (30, 90, 180)
+        ),
+        _failed(
+            name="payment_failures_per_30d_of_tenure",
+            question="How many payments failed per 30 days that we have known them, over the last 90?",
+            unit="payments per 30 days",
+            group="payment_failure",
+            value=per_30_days("failures_90"),
+        ),
+        _failed(
+            name="failed_retries_90d",
+            question="How many further payments failed in 90 days, on days on which one already had?",
+            unit="payments",
+            group="payment_failure",
+            value=lambda t: t.failures_90 - t.failure_days_90,
+            say=lambda value, row: (
+                plain("{n} failed retries of a payment in 90 days", "90 दिन में {n} बार पेमेंट दोबारा फ़ेल")(value, row)
+                if value >= 1
+                else None
+            ),
         ),
         _failed(
             name="days_since_payment_failure",

@@ -6,7 +6,19 @@ from functools import partial
 
 from features.ownclock import own_clock
 from features.phrases import count_compared, ever, in_window, net_spent, plain, since
-from features.signal import Measure, Signal, change, column, days_between, days_since, decayed, per, ratio
+from features.signal import (
+    Measure,
+    Signal,
+    change,
+    column,
+    days_between,
+    days_since,
+    decayed,
+    per,
+    per_30_days,
+    ratio,
+    week,
+)
 from features.things import ITEM, ORDER, REFUND
 
 ORDERED = ("order_completed",)
@@ -109,6 +121,21 @@ def _counts() -> list[Signal]:
             no_data="null: no order yet",
             value=lambda t: 90.0 * t.order_days_all / days_between(t.cutoff_us, t.orders_first).clip(30.0, None),
         ),
+        _level(
+            name="orders_per_30d_of_tenure",
+            question="How many orders per 30 days that we have known them, over the last 90?",
+            unit="orders per 30 days",
+            value=per_30_days("orders_90"),
+        ),
+        *(
+            _level(
+                name=f"order_days_week_{number}",
+                question=f"On how many days of the {ordinal} week before the cutoff did they order?",
+                unit="days",
+                value=week("order_days", number),
+            )
+            for number, ordinal in ((2, "second"), (3, "third"), (4, "fourth"))
+        ),
     ]
 
 
@@ -151,6 +178,35 @@ def _spending() -> list[Signal]:
             group="refunds",
             value=column("refunds_180"),
             say=in_window(REFUND, 180),
+        ),
+        _money(
+            name="refund_share_365d",
+            question="How many refunds for each order of 365 days, refunds counted as orders?",
+            unit="share",
+            no_data="null: no order",
+            group="refunds",
+            value=per("refunds_365", "orders_365"),
+        ),
+        _money(
+            name="days_since_refund",
+            question="How long ago was the last refund?",
+            unit="days",
+            no_data="null: never",
+            group="refunds",
+            value=days_since("refunds_last"),
+            say=plain("Refund {d} days ago", "{d} दिन पहले रिफ़ंड"),
+        ),
+        _money(
+            name="spent_change_90d",
+            question="How much more did they spend in the last 90 days than in the 90 before?",
+            group="money_trend",
+            value=change("spent", 90),
+        ),
+        _money(
+            name="spent_per_30d_of_tenure",
+            question="How much did they spend per 30 days that we have known them, over the last 90?",
+            unit="currency per 30 days",
+            value=per_30_days("spent_90"),
         ),
     ]
 
@@ -200,6 +256,13 @@ def _trends() -> list[Signal]:
                 say=count_compared(ORDER, window, f"orders_{window}d"),
             )
             for window in (30, 90)
+        ),
+        trend(
+            name="order_days_change_half_year",
+            unit="days",
+            no_data="0",
+            value=change("order_days", 182),
+            question="How many more days with an order in the last 182 days than in the 182 before?",
         ),
         *(
             trend(

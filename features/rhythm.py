@@ -14,7 +14,8 @@ NO_GAP = EARLIEST
 
 
 def gaps(days: Rows, cutoffs: Whole, wanted: Set[str]) -> dict[str, Whole]:
-    """Cutoffs × customers: number, sum, squares, logarithms, longest and median of the gaps between these days.
+    """Cutoffs × customers: number, sum, squares, logarithms, longest and median of the gaps between these days, and how
+    many are shorter than the days from the last of them to the cutoff.
 
     `days` are sorted, one row per customer and day, all known at once. The median is given twice, so that it is a whole
     number; with fewer than two days all are NO_GAP. Logarithms are whole numbers of `cutoffs.LOG_PARTS`.
@@ -36,6 +37,8 @@ def gaps(days: Rows, cutoffs: Whole, wanted: Set[str]) -> dict[str, Whole]:
         step = int(gap.max()) + 1
         longest = np.maximum.accumulate(days.code * step + gap) - days.code * step
         made["gap_longest"] = longest[np.maximum(until - 1, 0)]
+    if "gap_shorter" in wanted and len(gap):
+        made["gap_shorter"] = _shorter(days, gap, cutoffs, until, start)
     if "gap_median" in wanted and len(gap):
         made["gap_median"] = _twice_median(days, gap, cutoffs, count)
     none = count == 0
@@ -65,4 +68,25 @@ def _twice_median(days: Rows, gap: Whole, cutoffs: Whole, count: Whole) -> Whole
         held = n > 0
         middle = (seen[(first + (n - 1) // 2)[held]], seen[(first + n // 2)[held]])
         made[held, place] = middle[0] + middle[1]
+    return made
+
+
+def _shorter(days: Rows, gap: Whole, cutoffs: Whole, until: Whole, start: Whole) -> Whole:
+    """Sorted by customer and gap, as for the median: where would the silence stand among the gaps seen?"""
+    later = gap > 0
+    code, day, length = days.code[later], days.day[later], gap[later]
+    order = order_of(code, length, day)
+    if order is not None:
+        code, day, length = code[order], day[order], length[order]
+    made = np.zeros(until.shape, np.int64)
+    people = np.arange(len(until))
+    widest = int(cutoffs.max() - days.day.min()) + 2
+    for place, cutoff in enumerate(cutoffs):
+        held = until[:, place] > start[:, 0]
+        last = days.day[np.where(held, until[:, place] - 1, 0)]
+        silence = np.where(held, np.maximum(cutoff - last, 0), 0)
+        seen = day < cutoff
+        keys = code[seen] * widest + length[seen]
+        found = np.searchsorted(keys, people * widest + silence) - np.searchsorted(keys, people * widest)
+        made[:, place] = np.where(held, found, 0)
     return made

@@ -90,3 +90,13 @@ def decayed(measure: str, half_life: int) -> Definition:
 def change(measure: str, window: int) -> Definition:
     """This window's count less that of the window before it."""
     return lambda t: 2 * getattr(t, f"{measure}_{window}") - getattr(t, f"{measure}_{2 * window}")
+
+
+def week(measure: str, number: int) -> Definition:
+    """The count of one week, the first being the last seven days."""
+    return lambda t: getattr(t, f"{measure}_{7 * number}") - getattr(t, f"{measure}_{7 * (number - 1)}")
+
+
+def per_30_days(fact: str) -> Definition:
+    """A count of 90 days for each 30 of these that the customer was known: a newcomer had less time to act."""
+    return lambda t: 30.0 * getattr(t, fact).cast("float64") / days_between(t.cutoff_us, t.known_us).clip(1.0, 90.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from features.phrases import count_compared, ever, in_window, plain, since, tickets_open
-from features.signal import Measure, Signal, change, column, days_since, decayed, per, ratio
+from features.signal import Measure, Signal, change, column, days_since, decayed, per, per_30_days, ratio
 from features.things import INCIDENT, SEVERE_TICKET, TICKET
 
 OPENED = ("support_ticket_opened",)
@@ -58,6 +58,13 @@ def _contacts() -> list[Signal]:
                 value=decayed("ticket_days", half_life),
             )
             for half_life in (30, 90)
+        ),
+        _ticket(
+            name="tickets_per_30d_of_tenure",
+            question="How many support tickets per 30 days that we have known them, over the last 90?",
+            unit="tickets per 30 days",
+            group="ticket_level",
+            value=per_30_days("tickets_90"),
         ),
         _ticket(
             name="tickets_change_30d",

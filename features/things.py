@@ -43,6 +43,7 @@ PRODUCT = Thing("product bought", "products bought", "प्रोडक्ट �
 REFUND = Thing("refund", "refunds", "रिफ़ंड", "रिफ़ंड")
 SEVERE_TICKET = Thing("serious ticket", "serious tickets", "गंभीर टिकट", "गंभीर टिकट")
 TICKET = Thing("support ticket", "support tickets", "सपोर्ट टिकट", "सपोर्ट टिकट")
+UNHAPPY_TEXT = Thing("unhappy message", "unhappy messages", "नाराज़ मैसेज", "नाराज़ मैसेज")
 VISIT = Thing("visit", "visits", "विज़िट", "विज़िट", hi_last="पिछली")
 WISH = Thing(
     "wish-list product", "wish-list products", "प्रोडक्ट विश लिस्ट में", "प्रोडक्ट विश लिस्ट में", "विश लिस्ट में कुछ नया नहीं"

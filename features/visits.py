@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from features.phrases import in_window, plain, since
-from features.signal import Measure, Signal, change, column, days_since, per, ratio
+from features.signal import Measure, Signal, change, column, days_since, per, per_30_days, ratio
 from features.things import BILL_PAGE, CANCEL_PAGE, HELP_PAGE, PLAN_PAGE, VISIT, WISH
 
 SESSION = ("session_started",)
@@ -47,6 +47,14 @@ def _sessions() -> list[Signal]:
                 say=in_window(VISIT, window),
             )
             for window in (7, 30, 90)
+        ),
+        _session(
+            name="sessions_per_30d_of_tenure",
+            question="How many visits per 30 days that we have known them, over the last 90?",
+            unit="visits per 30 days",
+            no_data="0",
+            group="activity_level",
+            value=per_30_days("sessions_90"),
         ),
         _session(
             name="sessions_change_30d",

@@ -22,6 +22,7 @@ KNOWN_EVENTS = frozenset(
         "payment_failed",
         "subscription_started",
         "plan_changed",
+        "subscription_renewed",
         "subscription_cancelled",
         "wishlist_added",
         "product_restocked",

@@ -6,7 +6,7 @@ import re
 
 from features import generic, things
 from features.catalog import catalog, derived, describe, measures
-from features.cutoffs import EDGES, HALF_LIVES
+from features.cutoffs import HALF_LIVES
 from features.fitted import Fitted
 from features.plan import columns_read
 from features.reasons import group_of, sayable
@@ -71,8 +71,6 @@ def test_definitions_read_only_facts_that_are_made() -> None:
     made = {name for one in derived(WORDS) for name in one.makes}
     assert read - rolled - gaps - made == others
     for fact in facts_read(read, measures(WORDS)):
-        if fact.part.isdigit():
-            assert int(fact.part) in EDGES, fact.name
         if fact.part.startswith("decay_"):
             assert int(fact.part.removeprefix("decay_")) in HALF_LIVES, fact.name
 
