@@ -48,6 +48,17 @@ class ParetoNBD:
     s: float
     beta: float
 
+    @property
+    def terms(self) -> int:
+        """How many terms bring the continued fraction's error below 1e-11? By the parameters alone, so that a customer
+        gets the same figure to the bit, whoever else is asked about.
+        """
+        root = math.sqrt(min(self.alpha, self.beta) / max(self.alpha, self.beta))
+        shrinks = ((1.0 - root) / (1.0 + root)) ** 2
+        if shrinks < 1e-6:
+            return 2
+        return min(MOST_TERMS, 2 + math.ceil(2.0 * math.log(1e-11) / math.log(shrinks)))
+
     def p_alive(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         """The probability that a customer with this history has not died yet."""
         return np.asarray(np.exp(-np.logaddexp(0.0, self._log_dead_odds(x, t_x, T))), dtype=np.float64)
@@ -71,7 +82,7 @@ class ParetoNBD:
         x, T = np.asarray(x, dtype=np.float64), np.asarray(T, dtype=np.float64)
         alive = self.p_alive(x, t_x, T)
         shape, rate, beta = self.r + x, self.alpha + T, self.beta + T
-        dead = _log_dead_odds(shape, rate, self.s, beta, 0.0, 0.0, horizon)
+        dead = _log_dead_odds(shape, rate, self.s, beta, 0.0, 0.0, horizon, self.terms)
         survived = -shape * np.log1p(horizon / rate) - self.s * np.log1p(horizon / beta)
         return np.asarray(1.0 - alive * -np.expm1(survived + np.logaddexp(0.0, dead)), dtype=np.float64)
 
@@ -85,30 +96,41 @@ class ParetoNBD:
         return np.asarray(alive + np.logaddexp(0.0, self._log_dead_odds(x, t_x, T)), dtype=np.float64)
 
     def _log_dead_odds(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
-        return _log_dead_odds(self.r, self.alpha, self.s, self.beta, x, t_x, T)
+        return _log_dead_odds(self.r, self.alpha, self.s, self.beta, x, t_x, T, self.terms)
+
+    @property
+    def terms(self) -> int:
+        """Terms enough for every history: they may not depend on who else is asked about, or the last bits would."""
+        return terms(abs(self.alpha - self.beta) / max(self.alpha, self.beta))
 
 
 def _log_dead_odds(
-    r: ArrayLike, alpha: ArrayLike, s: float, beta: ArrayLike, x: ArrayLike, t_x: ArrayLike, T: ArrayLike
+    r: ArrayLike,
+    alpha: ArrayLike,
+    s: float,
+    beta: ArrayLike,
+    x: ArrayLike,
+    t_x: ArrayLike,
+    T: ArrayLike,
+    needed: int,
 ) -> Floats:
     """Log odds of having died after the last purchase against being alive now."""
     given = [np.asarray(one, dtype=np.float64) for one in (r, alpha, beta, x, t_x, T)]
     r, alpha, beta, x, t_x, T = np.broadcast_arrays(*given)
     bought = r + x
     grown = bought * np.log((alpha + T) / (alpha + t_x)) + s * np.log((beta + T) / (beta + t_x))
-    then, now = (_tail(bought, alpha, s, beta, t) for t in (t_x, T))
+    then, now = (_tail(bought, alpha, s, beta, t, needed) for t in (t_x, T))
     # now <= e^grown · then always; the logarithm of their difference, with nothing but rounding below zero.
     less = np.maximum(-np.expm1(np.log(now / then) - grown), 0.0)
     with np.errstate(divide="ignore"):  # nobody died since a moment ago: the odds are zero
         return np.asarray(np.log(s / (bought + s)) + grown + np.log(then) + np.log(less), dtype=np.float64)
 
 
-def _tail(bought: Floats, alpha: Floats, s: float, beta: Floats, t: Floats) -> Floats:
+def _tail(bought: Floats, alpha: Floats, s: float, beta: Floats, t: Floats, needed: int) -> Floats:
     """(r+x+s) ∫ from t on of ((α+t)/(α+τ))^(r+x) ((β+t)/(β+τ))^s dτ/(β+τ), as a hypergeometric function."""
     above = alpha >= beta
     larger = np.where(above, alpha, beta) + t
     z = np.abs(alpha - beta) / larger
-    needed = terms(float(z.max(initial=0.0)))
     found = hypergeometric(np.where(above, bought, s + 1.0), bought + s + 1.0, z, needed)
     return np.asarray(np.where(above, found, found * (alpha + t) / (beta + t)), dtype=np.float64)
 
@@ -121,15 +143,6 @@ def hypergeometric(b: Floats, c: Floats, z: Floats, terms: int) -> Floats:
         upper = (c - 1.0 + half) * (b + half) if term % 2 else (c - b - 1.0 + half) * float(half)
         found = 1.0 - upper / ((c + (term - 2.0)) * (c + (term - 1.0))) * z / found
     return np.asarray(1.0 / found, dtype=np.float64)
-
-
-def terms(z: float) -> int:
-    """How many terms bring the continued fraction's error below 1e-11, for arguments up to z below 1?"""
-    root = math.sqrt(1.0 - z)
-    shrinks = ((1.0 - root) / (1.0 + root)) ** 2
-    if shrinks < 1e-6:
-        return 2
-    return min(MOST_TERMS, 2 + math.ceil(2.0 * math.log(1e-11) / math.log(shrinks)))
 
 
 def fit_pareto_nbd(x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> ParetoNBD | None:

@@ -184,6 +184,23 @@ def test_signals_use_the_fit_before_the_cutoff_and_are_null_without_one(tmp_path
         "btyd_no_order_probability": fitted.purchases.p_none(30, *history),
     }.items():
         assert table.column(name).to_pylist() == value.tolist(), name
+    one = table.column("customer_id")[5].as_py()
+    by_itself = build_signals(log, [until], fitted=fitted, customers=[one])
+    assert by_itself.to_pylist() == table.slice(5, 1).to_pylist()
     alone = build_signals(log, [until], fitted=fitted, signals=["btyd_p_alive"])
     assert alone.column("btyd_p_alive") == table.column("btyd_p_alive")
     assert set(build_signals(log, [until], fitted=Fitted()).column("btyd_p_alive").to_pylist()) == {None}
+
+
+def test_a_customer_alone_gets_the_bits_they_get_among_others() -> None:
+    """A score made again for one person must be the score they had."""
+    m = ParetoNBD(r=0.5, alpha=80.0, s=0.6, beta=12.0)
+    rng = np.random.default_rng(4)
+    T = rng.uniform(30, 700, 200)
+    t_x = T * rng.uniform(0, 1, 200)
+    x = rng.integers(0, 30, 200).astype(np.float64)
+    together = np.column_stack([m.p_alive(x, t_x, T), m.expected(90, x, t_x, T), m.p_none(90, x, t_x, T)])
+    for row in range(200):
+        who = (x[row : row + 1], t_x[row : row + 1], T[row : row + 1])
+        alone = [m.p_alive(*who)[0], m.expected(90, *who)[0], m.p_none(90, *who)[0]]
+        assert alone == together[row].tolist()
