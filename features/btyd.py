@@ -98,11 +98,6 @@ class ParetoNBD:
     def _log_dead_odds(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
         return _log_dead_odds(self.r, self.alpha, self.s, self.beta, x, t_x, T, self.terms)
 
-    @property
-    def terms(self) -> int:
-        """Terms enough for every history: they may not depend on who else is asked about, or the last bits would."""
-        return terms(abs(self.alpha - self.beta) / max(self.alpha, self.beta))
-
 
 def _log_dead_odds(
     r: ArrayLike,
