@@ -178,16 +178,19 @@ def _compared(home: Home, model: Model, row: Outreach, score: Score, run: Run) -
     from features.build import build_signals
     from training.model import row_hashes
 
-    signals = build_signals(home.log, [run.as_of], fitted=model.fitted, customers=[row.customer_id])
-    if not signals.num_rows:
+    try:
+        signals = build_signals(home.log, [run.as_of], fitted=model.fitted, customers=[row.customer_id])
+        hashes = row_hashes(signals, model.signal_names)
+    except ModelError as error:  # this version of Pehle makes other signals
+        return [Part(part="signals", same=False, said=str(error))], None
+    if not hashes:
         return [Part(part="signals", same=False, said="the log knows nothing of this customer before the cutoff")], None
-    (hashed,) = row_hashes(signals, model.signal_names)
     probability = float(model.predict(signals)[0])
     reasons = reasons_of(model, signals, home.settings.company.currency)[0] if score.reasons else []
     topics = topics_of(model, signals, home.log)[0]
     count = f"{len(model.signal_names)} signals before {run.as_of:%Y-%m-%d %H:%M} UTC"
     pairs = (
-        ("signals", hashed == score.signals_sha256, count),
+        ("signals", hashes[0] == score.signals_sha256, count),
         ("score", probability == score.churn_probability, f"{score.churn_probability!r}, made again {probability!r}"),
         ("reasons", reasons == score.reasons, f"{len(score.reasons)} kept"),
         ("topics", topics == score.topics, f"{len(score.topics)} kept"),
