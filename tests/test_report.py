@@ -10,17 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.fitted import Fitted
 from training.anchors import anchor
-from training.candidates import RECENCY, Rows
+from training.candidates import RECENCY, Rows, Settings, joined
 from training.curves import calibration_groups, gain, lift_curve, roc
 from training.evaluation import MEASURES, Estimate
-from training.examples import Examples, Slices
 from training.importance import Importance
 from training.labels import TrainingOptions
 from training.report import Content, points, render, write_report
 from training.report_topics import Topic, Topics, rankings
 from training.slices import slice_table
+from training.time_slices import Slices
 from training.walk import MOST_ROWS, Step, thinned, walk
 
 NOW = datetime(2026, 11, 24, 4, 42, tzinfo=UTC)
@@ -194,26 +193,32 @@ def test_points_have_a_side_and_a_real_minus() -> None:
 CUTOFFS = tuple(NOW - timedelta(days=30 * back) for back in range(5, 0, -1))
 
 
-def examples(*, altered_from: int = 99) -> Examples:
+SLICES = Slices(
+    fit=CUTOFFS[:1], stop=(), calibrate=(), judge=CUTOFFS[-1:], finished=CUTOFFS, horizon=timedelta(days=60)
+)
+
+
+def walked(*, altered_from: int = 99) -> list[Step]:
     """Five cutoffs with a horizon of 60 days; from one on, all labels are turned round."""
     parts = {}
     for number, cutoff in enumerate(CUTOFFS):
         rows = rows_of(500, seed=number)
         parts[cutoff] = replace(rows, y=1 - rows.y) if number >= altered_from else rows
-    slices = Slices(
-        fit=CUTOFFS[:1], stop=(), calibrate=(), judge=CUTOFFS[-1:], finished=CUTOFFS, horizon=timedelta(days=60)
-    )
-    return Examples(
-        signal_names=("a", "b", "c"), fitted=Fitted(), slices=slices, by_cutoff=parts, contacts={}, sampled=1.0
+    training = TrainingOptions(max_rounds=20)
+    return walk(
+        SLICES,
+        lambda cutoffs: joined([parts[cutoff] for cutoff in cutoffs]),
+        training,
+        winner="logistic",
+        settings=Settings(rounds=20),
     )
 
 
 def test_each_step_of_the_walk_knows_only_what_was_finished_by_then() -> None:
-    training = TrainingOptions(max_rounds=20)
-    steps = walk(examples(), training, winner="logistic", rounds=20)
+    steps = walked()
     assert [step.cutoff for step in steps] == list(CUTOFFS[2:])
-    # What comes at the third cutoff and later is known to nobody before the fifth.
-    again = walk(examples(altered_from=3), training, winner="logistic", rounds=20)
+    # What comes at the fourth cutoff and later is known to nobody before the fifth.
+    again = walked(altered_from=3)
     assert again[0] == steps[0]
     assert again[1].predicted_share == steps[1].predicted_share
     assert again[1].left_share != steps[1].left_share

@@ -38,7 +38,10 @@ class Bins:
     median: float | None  # None: no data at all
 
     def spread(self, values: Floats) -> Floats:
-        """The shares of these values in the same bins."""
+        """The shares of these values in the same bins. As float32, which is what the examples are kept in: a value
+        that many share must fall on the same side of an edge then and now.
+        """
+        values = values.astype(np.float32).astype(np.float64)
         missing = np.isnan(values)
         counts = np.bincount(np.searchsorted(self.edges, values[~missing], side="right"), minlength=len(self.edges) + 1)
         return np.asarray(np.r_[counts, missing.sum()] / max(1, len(values)), dtype=np.float64)

@@ -54,7 +54,7 @@ def content_of(
         rows=judged.rows,
         scores=judged.scores,
         figures=figures(judged),
-        steps=walk(examples, training, winner=judged.winner, settings=judged.settings),
+        steps=walk(examples.slices, examples.rows, training, winner=judged.winner, settings=judged.settings),
         importance=importance(model, judged.rows),
         slices=slices,
         topics=topics(issues, answered),

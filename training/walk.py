@@ -6,17 +6,17 @@ most `MOST_ROWS` rows each. The words and tables the signals were made with are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
-from training.candidates import RECENCY, Rows, fit_candidates, recency_alone
+from training.candidates import RECENCY, Rows, Settings, fit_all
 from training.evaluation import Estimate, auroc, log_loss, paired_difference
-from training.examples import Examples
 from training.judging import predicted
 from training.labels import TrainingOptions
+from training.time_slices import Slices
 
 MOST_STEPS = 8  # the newest ones
 MOST_ROWS = 10_000  # of a fit, and of what judges it
@@ -36,34 +36,36 @@ class Step:
     predicted_share: float  # mean risk the winner's kind foresaw
 
 
-def walk(examples: Examples, training: TrainingOptions, *, winner: str, rounds: int) -> list[Step]:
+def walk(
+    slices: Slices,
+    rows_at: Callable[[Sequence[datetime]], Rows],
+    training: TrainingOptions,
+    *,
+    winner: str,
+    settings: Settings,
+) -> list[Step]:
     """One step per finished cutoff that has an earlier finished one to learn from, oldest first.
 
-    `winner` is the kind whose foresight is compared with what came; `rounds` are the trees each fit grows.
+    `rows_at` gives the examples of some cutoffs; `winner` is the kind whose foresight is compared with what came;
+    `settings` are those of the judged fit.
     """
-    finished, horizon = examples.slices.finished, examples.slices.horizon
-    steps = [(cutoff, [one for one in finished if one + horizon <= cutoff]) for cutoff in finished]
+    steps = [(cutoff, [one for one in slices.finished if one + slices.horizon <= cutoff]) for cutoff in slices.finished]
     usable = [(cutoff, earlier) for cutoff, earlier in steps if earlier]
-    found = [_step(examples, training, winner, rounds, *step) for step in usable[-MOST_STEPS:]]
+    found = [
+        _step(cutoff, rows_at(earlier), rows_at([cutoff]), training, winner, settings)
+        for cutoff, earlier in usable[-MOST_STEPS:]
+    ]
     return [step for step in found if step is not None]
 
 
 def _step(
-    examples: Examples,
-    training: TrainingOptions,
-    winner: str,
-    rounds: int,
-    cutoff: datetime,
-    earlier: Sequence[datetime],
+    cutoff: datetime, known: Rows, came: Rows, training: TrainingOptions, winner: str, settings: Settings
 ) -> Step | None:
     """The candidates as they would have been at the cutoff; None where too few left or stayed to say anything."""
-    fit, rows = thinned(examples.rows(earlier)), thinned(examples.rows([cutoff]))
+    fit, rows = thinned(known), thinned(came)
     if min(fit.y.sum(), len(fit) - fit.y.sum(), rows.y.sum(), len(rows) - rows.y.sum()) < FEWEST_OF_EACH:
         return None
-    scorers, _ = fit_candidates(
-        fit, None, seed=training.seed, threads=training.threads, max_rounds=training.max_rounds, rounds=rounds
-    )
-    scorers[RECENCY] = recency_alone(fit)
+    scorers = fit_all(fit, settings, seed=training.seed, threads=training.threads, bags=1)
     scores = {name: predicted(scorer, rows) for name, scorer in scorers.items()}
     foreseen = scores[winner]
     return Step(
