@@ -233,6 +233,12 @@ class Playbook(_Part):
             raise ValueError(f"two plays are called {twice[0]}")
         return self
 
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics some play helps with: it is chosen because of one, or judged by how many ask about it again."""
+        because = {topic for play in self.plays for way in play.trigger if way.because for topic in way.because.topics}
+        return frozenset(because | {play.outcome.topic for play in self.plays if play.outcome.topic})
+
     def play(self, name: str) -> Play:
         """The play of that name. Raises WordsError naming those there are."""
         for play in self.plays:

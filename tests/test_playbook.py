@@ -185,3 +185,8 @@ def test_a_reason_of_price_is_a_signal_that_exists() -> None:
     names = [signal.name for signal in catalog()]
     assert [pattern for pattern in because.signals if not any(fnmatch(name, pattern) for name in names)] == []
     assert not any(fnmatch("days_since_last_bill", pattern) for pattern in because.signals)
+
+
+def test_the_topics_some_play_helps_with() -> None:
+    """Chosen because of one (billing, plan_price), or judged by how many ask about it (network, router_setup)."""
+    assert load_playbook().topics == {"billing", "plan_price", "network", "router_setup"}

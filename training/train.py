@@ -8,7 +8,7 @@ the newest horizon has most to say about the next: its figures are those of the 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -131,6 +131,7 @@ def train(
     definition: str = DEFAULT,
     treatments: pa.Table | None = None,
     tune_minutes: float = 0,
+    answered: Collection[str] | None = None,
 ) -> TrainResult:
     """Learns from everything known before `as_of`, stores the run, and puts the winner in use if it earns it.
 
@@ -144,6 +145,8 @@ def train(
         Who was planned for a measured play, and when (`records.treatments`): their labels are set right.
     tune_minutes
         For how long to look for better LightGBM parameters; 0: not at all.
+    answered
+        The topics some message helps with, for the report's coverage; None: not known.
     """
     from training.registry import Registry
 
@@ -182,6 +185,7 @@ def train(
         definition=definition,
         provenance=provenance(training),
         slices=slice_table(judged.rows, judged.scores[judged.winner], attributes),
+        answered=answered,
         notes=unseen_notes(unseen),
     )
     return store(registry, model, content, result, examples, unseen, say)
