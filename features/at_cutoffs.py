@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from features.cutoffs import Grid, ages
 from features.derived import derive
 from features.latest import NO_ROW, value_places
+from features.own import own_facts
 from features.plan import Plan, compiled, select
 from features.rhythm import NO_GAP
 from features.rollup import GAPS, Fact
@@ -79,6 +80,7 @@ class AtCutoffs:
             base |= self._summed(facts, table, asked)
         for facts, table in self._tables("values", self.plan.values, rows):
             base |= self._valued(facts, table, asked)
+        base |= own_facts(rows, code, base["cutoff_us"])
         for derived in self.plan.derived:
             base |= derive(derived, base, len(code))
         steps = [step for step in self.plan.steps if f"rows_{step.name}" in rows and self._runs(step)]
@@ -169,6 +171,8 @@ def absent(plan: Plan, made: Collection[str], steps: Sequence[Step]) -> dict[str
         for fact in facts
         if fact.name not in made
     }
+    own = (f"own_{place}" for place, _ in enumerate(plan.fitted.own))
+    missing |= {name: "null::double" for name in own if name not in made}
     for step in plan.steps:
         if step not in steps:
             missing |= dict.fromkeys(step.counts, "0") | dict.fromkeys(step.values, "null::bigint")

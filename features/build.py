@@ -15,6 +15,7 @@ from features.at_cutoffs import AtCutoffs
 from features.cutoffs import Grid, grids
 from features.fitted import Fitted, fit
 from features.history import EVENTS_AT_ONCE, History, last_moment, read_log
+from features.own import with_own
 from features.plan import Plan, plan
 from records.errors import InputError
 from records.events import EventLog
@@ -53,6 +54,7 @@ def build_signals(
             TemporaryDirectory(dir=log.data if log.data.is_dir() else None, prefix="spill-") as scratch,
         ):
             history = read_log(con, log, made, grid, Path(scratch), customers=customers, progress=counted)
+            history = with_own(con, log, made, history)
             pieces += at_grid(con, made, grid, history, counted)
     counted(counted.total)
     return _sorted(pieces, made)

@@ -10,9 +10,12 @@ from features import (
     generic,
     lifetime,
     messaging,
+    own,
     pastlabels,
     payments,
+    peers,
     products,
+    properties,
     purchases,
     support,
     text,
@@ -40,6 +43,7 @@ _FAMILIES = (
     support,
     text,
     messaging,
+    peers,
 )
 
 _WITH_STEPS = (tickets, trouble)
@@ -49,24 +53,30 @@ def catalog(fitted: Fitted | None = None) -> tuple[Signal, ...]:
     """Which signals can be built? With what is fitted on a log also those of its topics, channels and other events."""
     fixed = tuple(signal for family in _FAMILIES for signal in family.signals())
     fixed += pastlabels.signals(fitted or Fitted())
-    return fixed if fitted is None else fixed + generic.signals(fitted.words)
+    if fitted is None:
+        return fixed
+    found = properties.signals(fitted.numbers, fitted.texts)
+    return fixed + generic.signals(fitted.words) + found + own.signals(fitted.own)
 
 
 def measures(fitted: Fitted | None = None) -> tuple[Measure, ...]:
     """What do these signals count?"""
     fixed = tuple(measure for family in _FAMILIES for measure in family.MEASURES)
     fixed += pastlabels.measures(fitted or Fitted())
-    return fixed if fitted is None else fixed + generic.measures(fitted.words)
+    if fitted is None:
+        return fixed
+    return fixed + generic.measures(fitted.words) + properties.measures(fitted.numbers, fitted.words.events)
 
 
 def derived(fitted: Fitted) -> tuple[Derived, ...]:
     """Which facts are made of other facts?"""
-    return (buying.derived(fitted.purchases, fitted.horizon_days),)
+    return (buying.derived(fitted.purchases, fitted.horizon_days), peers.derived(fitted.peers))
 
 
-def steps() -> tuple[Step, ...]:
+def steps(fitted: Fitted) -> tuple[Step, ...]:
     """Which facts are made of rows, not of sums by day?"""
-    return tuple(step for module in _WITH_STEPS for step in module.STEPS)
+    fixed = tuple(step for module in _WITH_STEPS for step in module.STEPS)
+    return fixed + properties.step(fitted.texts, fitted.words.events)
 
 
 def describe(fitted: Fitted | None = None) -> list[dict[str, str]]:

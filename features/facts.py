@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+from features import properties
 from features.cutoffs import DAY_US
 from features.fitted import Fitted
 from features.localtime import local_us_sql
@@ -115,18 +116,19 @@ def fact_columns(fitted: Fitted) -> dict[str, str]:
             ("text_scored",), f"try_cast(round(try_cast({_text('sentiment')} as double) * 1000) as integer)"
         ),
         "machine": only(("message_opened", "message_clicked"), _is_true("machine"), "false"),
+        **properties.fact_columns(fitted.numbers, fitted.texts),
     }
 
 
 @cache
-def fact_types() -> Mapping[str, str]:
+def fact_types(fitted: Fitted | None = None) -> Mapping[str, str]:
     """Of which Ibis types are these columns, with the customer's number `code` before them?"""
     import duckdb
     import ibis
 
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
-        columns = ", ".join(f"{sql} as {name}" for name, sql in fact_columns(Fitted()).items())
+        columns = ", ".join(f"{sql} as {name}" for name, sql in fact_columns(fitted or Fitted()).items())
         con.execute(f"create table facts as select 0 as code, {columns} from {timed_sql(empty_relation_sql(), 0)}")
         schema = ibis.duckdb.from_connection(con).table("facts").schema()
         return {name: str(kind) for name, kind in schema.items()}

@@ -9,6 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from features.btyd import ParetoNBD, fit_pareto_nbd, histories
+from features.own import OwnColumn, fit_own
+from features.peers import Curve, fit_curve
+from features.properties import Property, fit_properties
 from features.vocabulary import Vocabulary, fit_vocabulary
 from records.events import EventLog
 
@@ -23,6 +26,10 @@ class Fitted:
     active_within_days: int = 180  # how long after an activity somebody is still a customer
     activity: tuple[str, ...] = ("order_completed",)  # which events are signs of life; empty: any but passive ones
     leaving: str = ""  # the event that says somebody left; empty: silence over the horizon says it
+    numbers: tuple[Property, ...] = ()  # what the events that no family knows carry
+    texts: tuple[Property, ...] = ()
+    peers: Curve = ()  # how active customers are as they age; empty: too few to fit
+    own: tuple[OwnColumn, ...] = ()  # columns of the company's own tables
     purchases: ParetoNBD | None = None  # how all customers bought; none: too few orders to fit
 
     def to_json(self) -> str:
@@ -38,6 +45,9 @@ class Fitted:
         values["words"] = Vocabulary(**values["words"])
         if values["purchases"]:
             values["purchases"] = ParetoNBD(**values["purchases"])
+        for key in ("numbers", "texts"):
+            values[key] = tuple(Property(**one) for one in values[key])
+        values["own"] = tuple(OwnColumn(**one) for one in values["own"])
         return cls(**values)
 
 
@@ -67,12 +77,18 @@ def fit(
     horizon_days, active_within_days, activity, leaving
         What leaving means, as under `[churn]`; `leaving` is the leaving event where one defines it.
     """
+    words = fit_vocabulary(log, until)
+    numbers, texts = fit_properties(log, until, words.events)
     return Fitted(
-        words=fit_vocabulary(log, until),
+        words=words,
         timezone=timezone,
         horizon_days=horizon_days,
         active_within_days=active_within_days,
         activity=tuple(activity),
         leaving=leaving,
+        numbers=numbers,
+        texts=texts,
+        peers=fit_curve(log, until),
+        own=fit_own(log, until),
         purchases=fit_pareto_nbd(*histories(log, until)),
     )

@@ -63,7 +63,7 @@ class Plan:
         """The same tables in DuckDB's SQL."""
         import ibis
 
-        events = ibis.table(fact_types(), name="facts")
+        events = ibis.table(fact_types(self.fitted), name="facts")
         days = {f"days_{index}": day_columns(facts) for index, facts in enumerate(self.sums.values())}
         return tuple(RowTable(name, names, select(rows), days.get(name)) for name, names, rows in self.rows(events))
 
@@ -106,7 +106,7 @@ def plan(fitted: Fitted, names: tuple[str, ...] | None = None) -> Plan:
         fitted=fitted,
         sums=streams(fact for fact in facts if fact.part not in VALUES),
         values=streams(fact for fact in facts if fact.part in VALUES),
-        steps=tuple(step for step in steps() if not read.isdisjoint(step.facts)),
+        steps=tuple(step for step in steps(fitted) if not read.isdisjoint(step.facts)),
         derived=tuple(one for one in more if not read.isdisjoint(one.makes)),
         measures={measure.name: measure for measure in every},
         compiled={},

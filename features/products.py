@@ -7,8 +7,9 @@ from typing import Any
 
 from features.cutoffs import LOG_PARTS
 from features.phrases import ever, plain
-from features.signal import Columns, Measure, Signal, column, days_since, ratio
+from features.signal import Columns, Measure, Row, Signal, column, days_since, ratio
 from features.things import PRODUCT
+from features.trouble import TREND_PARTS
 
 ORDERED = ("order_completed",)
 TROUBLED = ("support_ticket_opened",)
@@ -56,6 +57,34 @@ def signals() -> tuple[Signal, ...]:
             group="variety",
             value=_entropy,
         ),
+        _signal(
+            name="new_products_90d",
+            question="How many products did they buy for the first time in 90 days?",
+            unit="products",
+            no_data="0",
+            group="variety",
+            value=column("product_new_90"),
+        ),
+        _signal(
+            name="new_product_share_90d",
+            question="What share of the products bought in 90 days had they never bought before?",
+            unit="share",
+            no_data="null: nothing bought in 90 days",
+            group="variety",
+            value=lambda t: ratio(t.product_new_90, t.product_kinds_90),
+        ),
+        _signal(
+            name="product_sales_trend",
+            question=(
+                "How do all sales of what they bought in 90 days change: those of 28 days less those of the "
+                "28 before, over their sum, averaged over these purchases?"
+            ),
+            unit="from -1 to 1",
+            no_data="null: nothing bought in 90 days, or nobody bought it in 56",
+            group="product_sales",
+            value=lambda t: ratio(t.product_trends, t.product_trended) / float(TREND_PARTS),
+            say=_selling,
+        ),
         _trouble(
             name="worst_trouble_rate_90d",
             question="Of the products bought in 90 days: what share of all buyers of the worst one needed help?",
@@ -94,3 +123,11 @@ def signals() -> tuple[Signal, ...]:
 def _entropy(t: Columns) -> Any:
     n = t.product_orders.cast("float64").nullif(0.0)
     return n.ln() - t.product_logs.cast("float64") / float(LOG_PARTS) / n
+
+
+def _selling(value: float, row: Row) -> tuple[str, str] | None:
+    if value <= -0.2:
+        return "What they buy sells less than last month", "जो ये ख़रीदते हैं उसकी बिक्री पिछले महीने से कम"
+    if value >= 0.2:
+        return "What they buy sells more than last month", "जो ये ख़रीदते हैं उसकी बिक्री पिछले महीने से ज़्यादा"
+    return None

@@ -17,6 +17,10 @@ PRIOR_BUYERS = 10
 MANY_ISSUES = 1.25
 """A product has many issues if its rate is so many times that of all products."""
 
+TREND_PARTS = 1 << 20
+SELLING_DAYS = 28
+"""A product's sales of so many days are held against those of as many days before."""
+
 BOUGHT, DELIVERED, HELPED = "order_completed", "order_delivered", "support_ticket_opened"
 
 
@@ -50,7 +54,7 @@ def troubled_purchases(rows: Any) -> Any:
 
 
 def trouble_rates(rows: Any, cutoffs: Any, ages: Any) -> Any:
-    """One row per product and cutoff: the share of its buyers who needed help, and whether that is many."""
+    """One row per product and cutoff: what share of its buyers needed help, is that many, and how does it sell?"""
     import ibis
 
     purchases = troubled_purchases(rows)
@@ -60,14 +64,27 @@ def trouble_rates(rows: Any, cutoffs: Any, ages: Any) -> Any:
     one = (
         seen.mutate(troubled=troubled)
         .group_by("product", "cutoff_day")
-        .agg(buyers=lambda t: t.n.sum().cast("int32"), troubled=lambda t: t.troubled.sum().cast("int32"))
+        .agg(
+            buyers=lambda t: t.n.sum().cast("int32"),
+            troubled=lambda t: t.troubled.sum().cast("int32"),
+            sold=lambda t: t.n.sum(where=t.cutoff_day - t.day <= SELLING_DAYS).cast("int32"),
+            sold_twice=lambda t: t.n.sum(where=t.cutoff_day - t.day <= 2 * SELLING_DAYS).cast("int32"),
+        )
     )
     everyone = ibis.window(group_by="cutoff_day")
     overall = one.troubled.sum().over(everyone).cast("float64") / one.buyers.sum().over(everyone).cast("float64")
     one = one.mutate(overall=overall)
     rate = (one.troubled.cast("float64") + PRIOR_BUYERS * one.overall) / (one.buyers + PRIOR_BUYERS).cast("float64")
     one = one.mutate(rate=rate)
-    return one.select("product", "cutoff_day", "rate", many=(one.rate >= MANY_ISSUES * one.overall) & (one.overall > 0))
+    # From -1, nothing sold lately, to 1, nothing sold before; in whole parts, whose sums are exact.
+    trend = (2 * one.sold - one.sold_twice).cast("float64") / one.sold_twice.cast("float64").nullif(0.0)
+    return one.select(
+        "product",
+        "cutoff_day",
+        "rate",
+        many=(one.rate >= MANY_ISSUES * one.overall) & (one.overall > 0),
+        trend=(trend * TREND_PARTS).round().cast("int64"),
+    )
 
 
 def owned(rows: Any, cutoffs: Any, ages: Any, rates: Any) -> Any:
@@ -80,6 +97,8 @@ def owned(rows: Any, cutoffs: Any, ages: Any, rates: Any) -> Any:
     one = seen.group_by("code", "cutoff_day", "product").agg(
         n=seen.bought.sum().cast("int32"),
         recent=recent.max(),
+        lately=recent.sum().cast("int32"),
+        first_day=seen.day.min(where=seen.bought),
         bought_us=seen.us.max(where=seen.bought),
         delivered_us=seen.us.max(where=~seen.bought),
     )
@@ -91,6 +110,10 @@ def owned(rows: Any, cutoffs: Any, ages: Any, rates: Any) -> Any:
         product_top=one.n.max(),
         product_orders=one.n.sum().cast("int32"),
         product_logs=(one.n * one.log_parts.fill_null(0)).sum().cast("int64"),
+        product_kinds_90=one.recent.sum().cast("int32"),
+        product_new_90=(bought & (one.cutoff_day - one.first_day <= 90)).sum().cast("int32"),
+        product_trends=(one.lately * one.trend).sum().cast("int64"),
+        product_trended=one.lately.sum(where=one.trend.notnull()).cast("int32"),
         trouble_worst=one.rate.max(where=bought),
         trouble_worst_90=one.rate.max(where=one.recent),
         trouble_bought_us=one.bought_us.max(where=one.many),
@@ -105,7 +128,16 @@ STEPS = (
         rows=product_rows,
         everyone=trouble_rates,
         at=owned,
-        counts=("product_kinds", "product_top", "product_orders", "product_logs"),
+        counts=(
+            "product_kinds",
+            "product_top",
+            "product_orders",
+            "product_logs",
+            "product_kinds_90",
+            "product_new_90",
+            "product_trends",
+            "product_trended",
+        ),
         values=("trouble_worst", "trouble_worst_90", "trouble_bought_us", "trouble_delivered_us"),
     ),
 )
