@@ -48,6 +48,11 @@ class OwnReport:
     rejected: int = 0
     rejects: list[Reject] = field(default_factory=list)  # the first ones; all of them are in quarantine
 
+    @property
+    def changed(self) -> bool:
+        """Is the table another one now?"""
+        return bool(self.accepted or self.replaced)
+
 
 def own_tables(data: Path, kind: Kind) -> dict[str, Path]:
     """The company's tables of this kind by name, in order of their names."""
@@ -123,7 +128,7 @@ def import_own(
             return _counted(con, folder / f"{name}.parquet", names, report)
         with only_appender(folder):
             report = _counted(con, folder / f"{name}.parquet", names, report)
-            if report.accepted or report.replaced:
+            if report.changed:
                 _swap(con, folder / f"{name}.parquet")
         return report
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, Select, delete, func, select
 
 from records.database import batches, upsert
 from records.tables import scores, scoring_runs
@@ -64,9 +64,18 @@ def latest_run(connection: Connection, until: datetime | None = None) -> Run | N
     statement = select(scoring_runs).where(scoring_runs.c.customers != UNFINISHED)
     if until is not None:
         statement = statement.where(scoring_runs.c.as_of <= until)
-    newest = statement.order_by(scoring_runs.c.as_of.desc(), scoring_runs.c.scored_at.desc()).limit(1)
+    newest = statement.order_by(
+        scoring_runs.c.as_of.desc(), scoring_runs.c.scored_at.desc(), scoring_runs.c.run_id
+    ).limit(1)
     row = connection.execute(newest).mappings().one_or_none()
     return Run(**row) if row else None
+
+
+def _together(run_id: str) -> Select[tuple[str]]:
+    """The runs of one scoring: each population has a model of its own, and so a run of its own at the same moment."""
+    one, other = scoring_runs.alias(), scoring_runs.alias()
+    same = (one.c.as_of == other.c.as_of) & (one.c.scored_at == other.c.scored_at)
+    return select(other.c.run_id).join(one, same).where(one.c.run_id == run_id, other.c.customers != UNFINISHED)
 
 
 def find_scores(
@@ -76,8 +85,8 @@ def find_scores(
     customers: Collection[str] | None = None,
     bands: Collection[str] | None = None,
 ) -> dict[str, Score]:
-    """The scores of a run by customer, of these people or these bands only."""
-    statement = select(scores).where(scores.c.run_id == run_id)
+    """The scores of a run, and of those made with it, by customer; of these people or these bands only."""
+    statement = select(scores).where(scores.c.run_id.in_(_together(run_id)))
     if bands is not None:
         statement = statement.where(scores.c.band.in_(bands))
     found: dict[str, Score] = {}
@@ -106,8 +115,8 @@ def newest_score(connection: Connection, customer_id: str) -> Score | None:
 
 
 def count_by_band(connection: Connection, run_id: str) -> dict[str, int]:
-    """People per band in a run."""
+    """People per band in a run and those made with it."""
     grouped = connection.execute(
-        select(scores.c.band, func.count()).where(scores.c.run_id == run_id).group_by(scores.c.band)
+        select(scores.c.band, func.count()).where(scores.c.run_id.in_(_together(run_id))).group_by(scores.c.band)
     )
     return {str(band): int(number) for band, number in grouped}

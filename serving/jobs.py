@@ -87,21 +87,10 @@ def _import_file(home: Home, file: Path, now: datetime) -> tuple[int, int]:
 
 def train(home: Home, as_of: datetime, now: datetime, progress: Progress = quiet) -> str:
     """Candidates, judged; the winner promoted if it passes the gate."""
-    from training.train import train as train_models
+    from serving.each_definition import train_each
 
-    settings = home.settings
-    result = train_models(
-        home.log,
-        as_of,
-        settings.churn,
-        settings.issues,
-        settings.training,
-        home.mlruns,
-        now,
-        progress=progress,
-        timezone=settings.company.timezone,
-    )
-    return f"{result.winner} won; {result.why}"
+    found = train_each(home, as_of, now, progress)
+    return "; ".join([*(f"{one.winner} won; {one.why}" for one in found.results), *found.failed])
 
 
 def retrain(home: Home, slot: datetime, now: datetime) -> str:
@@ -117,13 +106,11 @@ def retrain(home: Home, slot: datetime, now: datetime) -> str:
 
 def score(home: Home, as_of: datetime, now: datetime, model: str = "champion") -> str:
     """Every eligible customer scored with the model in use, or with another one that is named."""
-    from serving.scoring import score as score_customers
-    from training.registry import Registry
+    from serving.each_definition import score_each
 
-    registry = Registry(home.mlruns)
-    version, _ = registry.resolve(model)
-    run = score_customers(home.log, home.engine, registry.load(version), version, home.settings, as_of, now)
-    return f"{run.customers} customers scored with model {version}, data until {as_of:%Y-%m-%d %H:%M} UTC"
+    found = score_each(home, as_of, now, model)
+    told = f"{found.customers} customers scored with model {found.versions}, data until {as_of:%Y-%m-%d %H:%M} UTC"
+    return "; ".join([told, *found.failed])
 
 
 def plan(home: Home, as_of: datetime, now: datetime) -> str:

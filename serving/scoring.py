@@ -58,8 +58,10 @@ def score(
     as_of: datetime,
     now: datetime,
     reasons: Reasons = "top",
+    *,
+    definition: str = "default",
 ) -> ScoringRun:
-    """Score everybody who was an active customer at `as_of`, and keep the scores.
+    """Score everybody who was an active customer at `as_of` and falls under the definition, and keep the scores.
 
     Parameters
     ----------
@@ -76,10 +78,12 @@ def score(
 
     from features.build import build_signals
     from serving.watching import keep_drift
+    from training.definitions import definitions
     from training.labels import eligible
     from training.model import row_hashes
 
-    who = eligible(log, [as_of], settings.churn)[as_of]
+    churn = definitions(settings.churn)[definition]
+    who = eligible(log, [as_of], churn)[as_of]
     if not who:
         raise NotEnoughData(
             f"Nobody is an active customer at {as_of:%Y-%m-%d %H:%M} UTC.",
@@ -90,7 +94,7 @@ def score(
     signals = build_signals(log, [as_of], fitted=model.fitted, customers=who)
     probabilities = [float(one) for one in model.predict(signals)]
     customers = [str(one) for one in signals.column("customer_id").to_pylist()]
-    bands = [settings.churn.bands.of(one) for one in probabilities]
+    bands = [churn.bands.of(one) for one in probabilities]
     said = _reasons(log, model, signals, customers, bands, settings, as_of, reasons)
     topics = topics_of(model, signals, log)
     run = Run(

@@ -19,9 +19,12 @@ from training.judging import fit_and_judge
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from records.events import EventLog
 
 Progress = Callable[[str], None]
+Treatments = Callable[[datetime], "pa.Table"]  # who was planned for a measured play before an instant
 # What a row shows of each candidate.
 SHOWN = ("log_loss", "auroc", "lift_10")
 
@@ -61,6 +64,7 @@ def backtest(
     progress: Progress | None = None,
     *,
     timezone: str = "UTC",
+    treatments: Treatments | None = None,
 ) -> list[dict[str, Any]]:
     """One row per stride from `first` to `last`: fitted on what was finished by then, judged on the horizon after.
 
@@ -76,7 +80,7 @@ def backtest(
     rows = []
     cutoff = first
     while cutoff <= last:
-        step = one_step(log, cutoff, churn, issues, training, timezone)
+        step = one_step(log, cutoff, churn, issues, training, timezone, treatments)
         losses = ", ".join(f"{name} {found['log_loss']:.4f}" for name, found in step.metrics.items())
         say(f"{cutoff:%Y-%m-%d}: {step.customers:,} customers; log loss {losses}")
         rows.append(step.row())
@@ -91,9 +95,12 @@ def one_step(
     issues: IssueOptions,
     training: TrainingOptions,
     timezone: str,
+    treatments: Treatments | None,
 ) -> Step:
     """The candidates as they would have been at the cutoff, and what became of those they scored."""
-    examples = build_examples(log, cutoff + churn.span, churn, issues, training, timezone=timezone)
+    known = cutoff + churn.span
+    planned = treatments(known) if treatments else None
+    examples = build_examples(log, known, churn, issues, training, timezone=timezone, treatments=planned)
     judged = fit_and_judge(examples, training)
     rows, best = judged.rows, judged.best_stored
     return Step(

@@ -23,6 +23,8 @@ class ChurnSection(ChurnOptions):
     @model_validator(mode="before")
     @classmethod
     def tables_over_the_defaults(cls, values: Any) -> Any:
+        if isinstance(values, ChurnOptions):
+            values = {field: getattr(values, field) for field in ChurnOptions.model_fields}
         if not isinstance(values, dict):
             return values
         own = {key: value for key, value in values.items() if key in ChurnOptions.model_fields}

@@ -25,7 +25,11 @@ from serving.commands.shared_options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from records.importing import ImportReport
+    from records.own_rows import Kind
+    from records.reading import Reject
 
 imports = typer.Typer(help="Bring events and customers in.", no_args_is_help=True, rich_markup_mode=None)
 features = typer.Typer(help="The signals: what they are, and their table.", no_args_is_help=True, rich_markup_mode=None)
@@ -82,6 +86,87 @@ def import_customers_command(files: Files, home: HomeOption = None, as_json: Jso
     _show_report(report, as_json=as_json, dry_run=False)
 
 
+NameOption = Annotated[
+    str | None, typer.Option("--name", metavar="N", help="The table; default: signals, labels or scores.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read and count; write nothing.")]
+
+
+@imports.command("signals")
+def import_signals_command(
+    files: Files,
+    name: NameOption = None,
+    dry_run: DryRunOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a table of your own numbers: customer_id, cutoff, columns. Models learn from them as own_<name>_<column>.
+
+    A row counts for every cutoff from its own on, until a newer one. A cutoff is a day (its midnight in UTC) or a time
+    with its zone.
+
+    Example: pehle import signals crm.csv --name crm
+    """
+    _import_own("signals", files, name, dry_run=dry_run, home=home, as_json=as_json)
+
+
+@imports.command("labels")
+def import_labels_command(
+    files: Files,
+    name: NameOption = None,
+    dry_run: DryRunOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import who left by your own rule: customer_id, cutoff, left (true or false, within the horizon after the cutoff).
+
+    They are learnt from where [churn] says definition = "imported" and labels = the table's name.
+
+    Example: pehle import labels left.csv
+    """
+    _import_own("labels", files, name, dry_run=dry_run, home=home, as_json=as_json)
+
+
+@imports.command("scores")
+def import_scores_command(
+    files: Files,
+    name: NameOption = None,
+    dry_run: DryRunOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import scores made elsewhere: customer_id, cutoff, churn_probability. Plan and review take them like our own.
+
+    Example: pehle import scores scores.csv --name partner
+    """
+    _import_own("scores", files, name, dry_run=dry_run, home=home, as_json=as_json)
+
+
+def _import_own(
+    kind: Kind, files: list[Path], name: str | None, *, dry_run: bool, home: Path | None, as_json: bool
+) -> None:
+    from records.own_tables import import_own
+    from serving.home import REAL, Home, create_home
+    from serving.imported_scores import publish_scores
+
+    _all_there(files)
+    place = Home(home_path(home).resolve()) if dry_run else create_home(home_path(home), REAL)
+    table, now = name or kind, wall_clock()
+    report = import_own(place.data, kind, table, files, now, dry_run=dry_run, progress=_told_rows())
+    made = publish_scores(place, table, now) if kind == "scores" and not dry_run and report.changed else []
+    counts = {"accepted": report.accepted, "replaced": report.replaced}
+    counts |= {"duplicates": report.duplicates, "rejected": report.rejected}
+    if as_json:
+        show_json({**counts, "table": table, **({"scorings": len(made)} if kind == "scores" else {})})
+        return
+    would = "would be " if dry_run else ""
+    told = f"{report.accepted} {would}accepted, {report.replaced} {would}replaced, {report.duplicates} duplicates"
+    show(f"{told}, {report.rejected} {would}put aside.")
+    _show_rejects(report.rejects, report.rejected)
+    for run in made:
+        show(f"{run.customers} customers scored as of {run.as_of:%Y-%m-%d %H:%M} UTC: pehle plan goes by the newest.")
+
+
 def _all_there(files: list[Path]) -> None:
     """Look for the files before a home is made for them: a mistyped name must not leave one behind.
 
@@ -120,10 +205,15 @@ def _show_report(report: ImportReport, *, as_json: bool, dry_run: bool) -> None:
         return
     would = "would be " if dry_run else ""
     show(f"{report.accepted} {would}accepted, {report.duplicates} duplicates, {report.rejected} {would}put aside.")
-    for reject in report.rejects[:SHOWN_REJECTS]:
-        show(f"  {reject.file}:{reject.line}: {reject.reason}")
-    if report.rejected > SHOWN_REJECTS:
-        show(f"  … and {report.rejected - SHOWN_REJECTS} more, all of them in data/quarantine/.")
+    _show_rejects(report.rejects, report.rejected)
+
+
+def _show_rejects(rejects: Sequence[Reject], count: int) -> None:
+    for reject in rejects[:SHOWN_REJECTS]:
+        value = "" if reject.value is None else f" ({reject.value!r})"
+        show(f"  {reject.file}:{reject.line}: {reject.reason}{value}")
+    if count > SHOWN_REJECTS:
+        show(f"  … and {count - SHOWN_REJECTS} more, all of them in data/quarantine/.")
 
 
 @features.command("list")

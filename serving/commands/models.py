@@ -23,36 +23,38 @@ from serving.commands.shared_options import (
 )
 
 
-def train(as_of: AsOfOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def train(
+    as_of: AsOfOption = None,
+    tune: Annotated[
+        float,
+        typer.Option("--tune", metavar="MINUTES", min=0, help="Look so long for better settings of the trees."),
+    ] = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Train at many cutoffs, compare the candidates, and put the winner in use if it passes the gate.
 
     Example: pehle train --as-of 2026-04-01T00:00:00Z
     """
-    from training.train import train as train_models
+    from serving.each_definition import train_each
 
     place = opened(home)
     cutoff = as_of_or_default(place, as_of)
-    settings = place.settings
-    result = train_models(
-        place.log,
-        cutoff,
-        settings.churn,
-        settings.issues,
-        settings.training,
-        place.mlruns,
-        clock_of(place)(),
-        progress=tell,
-        timezone=settings.company.timezone,
-    )
+    found = train_each(place, cutoff, clock_of(place)(), tell, tune)
     if as_json:
-        show_json(result.to_json())
+        show_json(found.to_json())
         return
-    for note in result.notes:
-        show(note)
-    names = list(result.candidates[0].metrics)
-    rows = [[one.name, *(_figure(one.metrics[name]) for name in names)] for one in result.candidates]
-    show_table([["candidate", *names], *rows])
-    show(f"{result.winner} won. {result.why}")
+    for result in found.results:
+        if len(found.results) + len(found.failed) > 1:
+            show(f"[{result.definition}]")
+        for note in result.notes:
+            show(note)
+        names = list(result.candidates[0].metrics)
+        rows = [[one.name, *(_figure(one.metrics[name]) for name in names)] for one in result.candidates]
+        show_table([["candidate", *names], *rows])
+        show(f"{result.winner} won. {result.why}")
+    for line in found.failed:
+        show(line)
 
 
 def backtest(
@@ -65,27 +67,17 @@ def backtest(
 
     Example: pehle backtest --from 2026-01-01 --to 2026-04-01
     """
-    from training.backtest import backtest as walk
+    from serving.each_definition import backtest_each
 
-    place = opened(home)
-    settings = place.settings
-    rows = walk(
-        place.log,
-        moment(first, "--from"),
-        moment(last, "--to"),
-        settings.churn,
-        settings.issues,
-        settings.training,
-        progress=tell,
-        timezone=settings.company.timezone,
-    )
+    rows = backtest_each(opened(home), moment(first, "--from"), moment(last, "--to"), tell)
     if as_json:
         show_json(rows)
         return
-    if rows:
-        names = [name for name in rows[0] if name != "cutoff"]
-        shown = [[str(row["cutoff"])[:10], *(_figure(row[name]) for name in names)] for row in rows]
-        show_table([["cutoff", *names], *shown])
+    for definition in dict.fromkeys(row["definition"] for row in rows):
+        mine = [row for row in rows if row["definition"] == definition]
+        names = [name for name in mine[0] if name not in ("definition", "cutoff")]
+        shown = [[definition, str(row["cutoff"])[:10], *(_figure(row[name]) for name in names)] for row in mine]
+        show_table([["definition", "cutoff", *names], *shown])
 
 
 def _figure(value: object) -> str:
@@ -106,33 +98,22 @@ def score(
 
     Example: pehle score --as-of 2026-04-01 --out scores.csv
     """
-    from serving.scoring import score as score_customers
+    from serving.each_definition import score_each
     from serving.scoring import write_scores
-    from training.registry import Registry
 
     place = opened(home)
     if out is not None:
         writable(out)
     cutoff = as_of_or_default(place, as_of)
-    registry = Registry(place.mlruns)
-    version, _ = registry.resolve(model)
-    chosen = registry.load(version)
-    run = score_customers(
-        place.log,
-        place.engine,
-        chosen,
-        version,
-        place.settings,
-        cutoff,
-        clock_of(place)(),
-        reasons=reasons,
-    )
+    found = score_each(place, cutoff, clock_of(place)(), model, reasons)
     if out is not None:
-        write_scores(run.table, out)
-    bands = run.count_by_band()
+        write_scores(found.table, out)
     if as_json:
-        show_json({"as_of": cutoff.isoformat(), "customers": run.customers, "bands": bands, "model_version": version})
+        show_json(found.to_json())
         return
-    show(f"{run.customers} customers scored with model {version}: " + ", ".join(f"{n} {b}" for b, n in bands.items()))
+    bands = ", ".join(f"{number} {band}" for band, number in found.count_by_band().items())
+    show(f"{found.customers} customers scored with model {found.versions}: {bands}")
+    for line in found.failed:
+        show(line)
     if out is not None:
         tell(f"Written to {out}.")
