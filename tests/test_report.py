@@ -148,6 +148,14 @@ def test_a_log_without_topics_walk_or_slices_says_so() -> None:
     assert "there are no slices to compare" in bare
 
 
+def test_of_slices_too_small_to_say_anything_a_few_are_shown_and_the_others_counted() -> None:
+    rows = rows_of()
+    regions = ["large" if number < 400 else f"village {number % 9}" for number in range(len(rows))]
+    shown = render(replace(content(), slices=slice_table(rows, rows.y * 0.5 + 0.2, {"region": regions})))
+    assert shown.count("village") == 4
+    assert "and 5 more of at most 22 customers" in shown
+
+
 def test_a_short_walk_is_said_to_be_one() -> None:
     assert "The log has no more finished cutoffs" in render(replace(content(), steps=[a_step(0), a_step(1)]))
     assert "The log has no more finished cutoffs" not in render(content())

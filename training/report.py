@@ -28,6 +28,7 @@ from training.walk import Step
 
 REPORT_FILE = "report.html"
 STYLES = ("tokens.css", "page.css", "report.css")
+SMALL_SLICES = 4  # of an attribute, shown though they are too small to say anything
 CONTENTS = (
     ("figures", "All candidates"),
     ("ranking", "Ranking"),
@@ -125,8 +126,16 @@ def figures_of(content: Content) -> dict[str, Any]:
         "backtest": backtest_plots(content.steps, content.winner),
         "walkers": list(content.steps[0].log_loss) if content.steps else [],
         "walked": walked(content),
-        "slices": [(one, [row for row in content.slices if row.attribute == one], gap.get(one)) for one in attributes],
+        "slices": [(one, *slices_of(content.slices, one), gap.get(one)) for one in attributes],
     }
+
+
+def slices_of(slices: Sequence[SliceRow], attribute: str) -> tuple[list[SliceRow], str]:
+    """The slices of an attribute worth a row: all that say something, a few that do not; the others in one line."""
+    rows = [row for row in slices if row.attribute == attribute]
+    rest = [row for row in rows if row.too_small][SMALL_SLICES:]
+    words = f"and {len(rest)} more of at most {max(row.rows for row in rest):,} customers" if rest else ""
+    return [row for row in rows if row not in rest], words
 
 
 def topics_of(topics: Topics | None) -> dict[str, Any]:
