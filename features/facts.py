@@ -15,6 +15,7 @@ from features import properties
 from features.cutoffs import DAY_US
 from features.fitted import Fitted
 from features.localtime import local_us_sql
+from features.vocabulary import CONTRACT
 from records.canonical import empty_relation_sql
 from records.events import PASSIVE_EVENTS
 
@@ -30,12 +31,11 @@ _NUMBER_PROPERTIES = {
 }
 
 
-CONTRACT = ("subscription_started", "plan_changed", "subscription_renewed")
-
 # How many items an order has: a number under one of two names, a list, or one.
 _ITEMS = (
     "coalesce(try_cast(coalesce(properties->>'$.items', properties->>'$.quantity') as integer), "
-    "case when json_type(properties, '$.items') = 'ARRAY' then json_array_length(properties, '$.items')::integer end, 1)"
+    "case when json_type(properties, '$.items') = 'ARRAY' then json_array_length(properties, '$.items')::integer end, "
+    "1)"
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from features.phrases import ever, in_window, plain, since
 from features.signal import Measure, Saying, Signal, change, column, days_since, per
 from features.things import Thing
-from features.vocabulary import Vocabulary
+from features.vocabulary import CONTRACT, Vocabulary
 
 TOPIC_WORDS = {
     "network": ("network", "नेटवर्क"),
@@ -24,7 +24,8 @@ TOPIC_WORDS = {
 _LONGEST = 24
 _MARKS = re.compile(r"[\s\x00-\x2f\x3a-\x60\x7b-\x7f]+")  # whatever is ASCII and no letter or digit
 _NAME = re.compile(
-    r"^(?P<kind>event|topic|channel)_(?P<word>.+?)_(?P<what>\d+d|ever|days_since_last|change_30d|share_90d)$"
+    r"^(?P<kind>event|topic|text_topic|channel|plan)_(?P<word>.+?)"
+    r"_(?P<what>\d+d|ever|days_since_last|change_30d|share_90d|now)$"
 )
 
 
@@ -56,8 +57,18 @@ def measures(vocabulary: Vocabulary) -> tuple[Measure, ...]:
     return (
         *named("event", vocabulary.events, vocabulary.events, "name"),
         *named("topic", vocabulary.topics, ("support_ticket_opened",), "topic"),
+        *named("texttopic", vocabulary.topics, ("text_scored",), "topic"),
         *named("channel", vocabulary.channels, (), "channel"),
+        *(
+            Measure(name=f"plan{index}", events=CONTRACT, amount=partial(_is_plan, plan))
+            for index, plan in enumerate(vocabulary.plans)
+        ),
     )
+
+
+def _is_plan(plan: str, events: Any) -> Any:
+    """1 or 0; null where the event says no plan."""
+    return (events["product"] == plan).cast("int64")
 
 
 def _is(name: str, word: str, events: Any) -> Any:
@@ -83,6 +94,20 @@ def signals(vocabulary: Vocabulary) -> tuple[Signal, ...]:
                 group="channel_mix",
                 value=per(f"channel{index}_90", "events_90"),
                 say=saying(name),
+            )
+        )
+    for index, (plan, slug) in enumerate(zip(vocabulary.plans, slugs(vocabulary.plans), strict=True)):
+        made.append(
+            Signal(
+                name=f"plan_{slug}_now",
+                question=f"Is their plan “{plan}”, by the last contract event that says so?",
+                unit="yes 1, no 0",
+                family="generic",
+                needs=CONTRACT,
+                no_data="null: no subscription",
+                group="plan",
+                value=column(f"plan{index}_latest"),
+                say=saying(f"plan_{slug}_now"),
             )
         )
     return tuple(made)
@@ -148,6 +173,13 @@ def _topic(measure: str, topic: str, slug: str) -> list[Signal]:
             value=days_since(f"{measure}_last"),
             say=saying(f"topic_{slug}_days_since_last"),
         ),
+        signal(
+            name=f"text_topic_{slug}_90d",
+            question=f"How many of their texts of 90 days were about “{topic}”, as the text model reads them?",
+            unit="texts",
+            needs=("text_scored",),
+            value=column(f"text{measure}_90"),
+        ),
     ]
 
 
@@ -156,14 +188,18 @@ def group_of(name: str) -> str:
     found = _NAME.match(name)
     if not found:
         return ""
-    return "channel_mix" if found["kind"] == "channel" else f"{found['kind']}_{found['word']}"
+    kind = found["kind"].removeprefix("text_")
+    return {"channel": "channel_mix", "plan": "plan"}.get(kind, f"{kind}_{found['word']}")
 
 
 def saying(name: str) -> Saying | None:
     """How is a signal of this kind said? Read from its name alone: a stored score knows no vocabulary."""
     found = _NAME.match(name)
-    if not found or found["what"].startswith("change"):
+    if not found or found["what"].startswith("change") or found["kind"] == "text_topic":
         return None
+    if found["kind"] == "plan":
+        readable = _readable(found["word"])
+        return lambda value, row: (f"On the plan {readable}", f"प्लान {readable}") if value else None
     thing = _thing(found["kind"], found["word"])
     what = found["what"]
     if what == "days_since_last":

@@ -7,8 +7,8 @@ from functools import partial
 from features.phrases import in_window, plain, price_change
 from features.signal import Measure, Signal, column, days_between, days_since, ratio
 from features.things import PLAN_CHANGE
+from features.vocabulary import CONTRACT as PLAN
 
-PLAN = ("subscription_started", "plan_changed", "subscription_renewed")
 RENEWED = ("subscription_renewed",)
 CANCELLED = ("subscription_cancelled",)
 

@@ -43,7 +43,10 @@ KNOWN_EVENTS = frozenset(
 )
 """Events that a family counts by name; all others get generic signals."""
 
-MOST_EVENTS, MOST_TOPICS, MOST_CHANNELS, MOST_PRODUCTS = 12, 10, 8, 200
+MOST_EVENTS, MOST_TOPICS, MOST_CHANNELS, MOST_PRODUCTS, MOST_PLANS = 12, 10, 8, 200, 8
+
+CONTRACT = ("subscription_started", "plan_changed", "subscription_renewed")
+"""Events that say which plan a customer has, and on which terms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +57,17 @@ class Vocabulary:
     topics: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
+    plans: tuple[str, ...] = ()  # products of contracts
 
 
 def fit_vocabulary(log: EventLog, until: datetime) -> Vocabulary:
     """Which words had the log used before `until`? Nothing later can add one."""
     with log.connection() as con:
-        con.execute(f"create temp view past as select name, topic, channel, product from {log.relation_sql(until)}")
+        plan = f"case when name in {CONTRACT} then product end"
+        con.execute(
+            f"create temp view past as select name, topic, channel, product, {plan} as plan "
+            f"from {log.relation_sql(until)}"
+        )
 
         def most_frequent(column: str, cap: int) -> tuple[str, ...]:
             rows = con.execute(
@@ -74,4 +82,5 @@ def fit_vocabulary(log: EventLog, until: datetime) -> Vocabulary:
             topics=most_frequent("topic", MOST_TOPICS),
             channels=most_frequent("channel", MOST_CHANNELS),
             products=most_frequent("product", MOST_PRODUCTS),
+            plans=most_frequent("plan", MOST_PLANS),
         )

@@ -15,7 +15,11 @@ from features.vocabulary import KNOWN_EVENTS, Vocabulary
 
 WORDS = Fitted(
     words=Vocabulary(
-        events=("song_played", "Song played"), topics=("network", "वापसी"), channels=("app", "web"), products=("x",)
+        events=("song_played", "Song played"),
+        topics=("network", "वापसी"),
+        channels=("app", "web"),
+        products=("x",),
+        plans=("jio_599",),
     )
 )
 ALL = catalog(WORDS)

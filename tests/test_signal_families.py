@@ -116,7 +116,10 @@ def test_contract_terms_are_the_last_ones_said(tmp_path: Path) -> None:
         event(9, "subscription_renewed", properties=renewed),
         event(5, "plan_changed", properties={"expires_at": "soon", "discount": "none"}),
     ]
-    row = signals_of(tmp_path, rows)
+    rows[0]["product"], rows[1]["product"] = "old plan", "Plan 'B'"
+    log = log_of(tmp_path, numbered(rows))
+    [row] = build_signals(log, [CUTOFF], fitted=fit(log, CUTOFF)).to_pylist()
+    assert (row["plan_plan_b_now"], row["plan_old_plan_now"]) == (1.0, 0.0)
     assert (row["auto_renews"], row["days_to_expiry"], row["plan_discount"]) == (0.0, 10.5, 50.0)
     assert (row["payment_method_changed"], row["renewals_365d"], row["days_since_renewal"]) == (1.0, 1.0, 9.0)
 
@@ -128,6 +131,9 @@ def test_sentiment_is_read_from_scored_texts(tmp_path: Path) -> None:
     assert row["mean_sentiment_30d"] == pytest.approx(-0.4)
     assert row["sentiment_change"] == pytest.approx(-1.3)
     assert (row["unhappy_texts_90d"], row["days_since_unhappy_text"]) == (1.0, 20.0)
+    words = Fitted(words=Vocabulary(topics=("billing",)))
+    about = [one | {"topic": "billing"} for one in rows[1:]]
+    assert signals_of(tmp_path / "topics", about, words)["text_topic_billing_90d"] == 2.0
     assert row["activities_30d"] == 0.0  # being scored is nothing the customer does
 
 
