@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import duckdb
 
 Segment = Mapping[str, pa.Table]
-"""By name, tables of a plan, each in one piece and sorted by `code`."""
+"""By name, tables of a plan, each sorted by `code`."""
 
 EVENTS_AT_ONCE = 10_000_000
 """So many events are read at a time: more would spill, fewer would leave more rows of one day to be put together."""
@@ -60,7 +60,7 @@ class History:
         made: dict[str, pa.Table] = {}
         for name in dict.fromkeys(name for segment in self.segments for name in segment):
             parts = [between(segment[name], low, high) for segment in self.segments if name in segment]
-            rows = pa.concat_tables([part for part in parts if part.num_rows] or parts[:1])
+            rows = pa.concat_tables(parts)
             if rows.num_rows:
                 place = rows.column_names.index("code")
                 code = pa.chunked_array([pa.array(one.to_numpy() - low) for one in rows.column(place).chunks])
@@ -69,10 +69,13 @@ class History:
 
 
 def between(rows: pa.Table, low: int, high: int) -> pa.Table:
-    """The rows of these customers, of a table in one piece sorted by customer."""
-    codes = rows.column("code").chunk(0).to_numpy()
-    first, last = np.searchsorted(codes, [low, high])
-    return rows.slice(int(first), int(last - first))
+    """The rows of these customers, of a table sorted by customer."""
+    parts, start = [rows.slice(0, 0)], 0
+    for codes in rows.column("code").chunks:
+        first, last = np.searchsorted(codes.to_numpy(), [low, high])
+        parts.append(rows.slice(start + int(first), int(last - first)))
+        start += len(codes)
+    return pa.concat_tables(parts)
 
 
 def last_moment(grid: Grid) -> datetime:
@@ -102,7 +105,7 @@ def read_log(
         con.register("chosen_customers", pa.table({"customer_id": pa.array(sorted(set(customers)), pa.string())}))
         chosen = f"(select * from {whole} semi join chosen_customers using (customer_id))"  # noqa: S608
     people = people_of(con, chosen)
-    reading = Reading(con, plan, grid.phase_us, people.column("customer_id"), names)
+    reading = Reading(con, plan, grid.phase_us, people, names)
     pieces = log.pieces(until, EVENTS_AT_ONCE)
     segments = []
     for number, (source, rows) in enumerate(pieces):
@@ -114,7 +117,7 @@ def read_log(
     if shared and customers is None:
         everyone = joined(segments, shared)
     elif shared:
-        every = Reading(con, plan, grid.phase_us, people_of(con, whole).column("customer_id"), names)
+        every = Reading(con, plan, grid.phase_us, people_of(con, whole), names)
         everyone = joined([every.tables(source, shared) for source, _ in pieces], shared)
     return History(
         ids=people.column("customer_id").combine_chunks(),

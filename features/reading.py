@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def people_of(con: duckdb.DuckDBPyConnection, source: str) -> pa.Table:
-    """Who is in these events, in the order of their ids, since when are they known, and by how many events?"""
+    """Who is in these events, numbered in the order of their ids, since when are they known, and by how many events?"""
     found: pa.Table = con.sql(
         f"select customer_id, min({KNOWN_US}) as known_us, count(*) as events from {source} "
         "group by customer_id order by customer_id"
     ).to_arrow_table()
-    return found
+    return found.append_column("code", pa.array(np.arange(found.num_rows, dtype=np.int32)))
 
 
 def names_of(con: duckdb.DuckDBPyConnection, source: str, phase_us: int) -> dict[str, int]:
@@ -43,13 +43,12 @@ class Reading:
         con: duckdb.DuckDBPyConnection,
         plan: Plan,
         phase_us: int,
-        ids: pa.ChunkedArray[Any],
+        people: pa.Table,
         names: Mapping[str, int],
     ) -> None:
-        """`ids`: the customers to be read, numbered from 0; `names`: the event names there may be."""
+        """`people`: `customer_id` and `code` of those to be read; `names`: the event names there may be."""
         self.con, self.plan, self.phase_us, self.names = con, plan, phase_us, names
-        numbers: dict[str, Any] = {"customer_id": ids, "code": np.arange(len(ids), dtype=np.int32)}
-        con.register("codes_in", pa.table(numbers))
+        con.register("codes_in", people.select(["customer_id", "code"]))
         con.execute("create or replace temp table codes as select * from codes_in")
         con.unregister("codes_in")
         con.execute("drop type if exists event_name")

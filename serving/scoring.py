@@ -91,8 +91,14 @@ def score(
             found=0,
             needed=1,
         )
-    signals = build_signals(log, [as_of], fitted=model.fitted, customers=who)
-    probabilities = [float(one) for one in model.predict(signals)]
+    if settings.engine.url:
+        from training.spark_scoring import scored_on_spark
+
+        signals, scores = scored_on_spark(settings.engine.url, log, model, as_of, who)
+    else:
+        signals = build_signals(log, [as_of], fitted=model.fitted, customers=who, rollup=True)
+        scores = model.predict(signals)
+    probabilities = [float(one) for one in scores]
     customers = [str(one) for one in signals.column("customer_id").to_pylist()]
     bands = [churn.bands.of(one) for one in probabilities]
     said = _reasons(log, model, signals, customers, bands, settings, as_of, reasons)

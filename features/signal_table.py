@@ -1,0 +1,87 @@
+"""How do the signals of some customers at a time become one table, sorted and equal to the byte?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.at_cutoffs import AtCutoffs
+from features.cutoffs import Grid
+from features.history import History
+from features.plan import Plan
+
+
+def at_grid(
+    con: Any,
+    made: Plan,
+    grid: Grid,
+    history: History,
+    customers: Sequence[str] | None,
+    progress: Callable[[int], None],
+) -> list[pa.Table]:
+    """The signals at the cutoffs of a grid: tables of one cutoff and some customers (or only `customers`) each.
+
+    `progress` is told how many events the customers had whose signals are made.
+    """
+    work = AtCutoffs(con, made, grid, history.names, history.everyone)
+    wanted = np.ones(len(history.ids), dtype=bool)
+    if customers is not None:
+        chosen = pa.array(sorted(set(customers)), pa.string())
+        wanted = pc.is_in(history.ids, value_set=chosen).to_numpy(zero_copy_only=False)
+    found: dict[int, list[pa.Table]] = {grid.day_us(day): [] for day in grid.days}
+    for low, high in history.chunks(len(grid.days)):
+        if wanted[low:high].any():
+            table = work.signals(history.rows(low, high), history.known_us[low:high], wanted[low:high])
+            ids = history.ids.slice(low, high - low).take(table.column("code").combine_chunks())
+            table = table.set_column(0, "customer_id", ids)
+            moments = table.column("cutoff_us").to_numpy()
+            for moment, parts in found.items():
+                first, last = np.searchsorted(moments, [moment, moment + 1])
+                parts.append(table.slice(int(first), int(last - first)))
+        progress(int(history.events[low:high].sum()))
+    return [table for tables in found.values() for table in tables if table.num_rows]
+
+
+def one_table(tables: list[pa.Table], made: Plan) -> pa.Table:
+    """One table sorted by cutoff, then customer, whatever the chunks, threads and files.
+
+    Empties `tables`: the table is made column by column, so that memory does not hold it twice.
+    """
+    tables.sort(key=lambda part: part.column("cutoff_us")[0].as_py())
+    columns = [list(parts) for parts in zip(*(table.columns for table in tables), strict=True)]
+    tables.clear()
+    kinds: list[Any] = [pa.string(), pa.timestamp("us", "UTC"), *(pa.float64() for _ in made.signals)]
+    names = ["customer_id", "cutoff", *(signal.name for signal in made.signals)]
+    arrays: list[pa.Array[Any]] = []
+    order = None
+    for kind in kinds:
+        whole = _one_array(columns.pop(0) if columns else [], kind)
+        arrays.append(whole if order is None else whole.take(order))
+        if len(arrays) == 2 and (order := _order(*arrays)) is not None:
+            arrays = [array.take(order) for array in arrays]
+    return pa.table([_zero_under_null(array) for array in arrays], names=names)
+
+
+def _order(customers: pa.Array[Any], cutoffs: pa.Array[Any]) -> pa.Array[Any] | None:
+    """In which order are these rows sorted? None: they are already."""
+    keys = pa.table({"cutoff": cutoffs, "customer_id": customers})
+    order = pc.sort_indices(keys, [("cutoff", "ascending"), ("customer_id", "ascending")])
+    return None if bool(np.all(np.diff(order.to_numpy().astype(np.int64)) == 1)) else order
+
+
+def _one_array(parts: Sequence[pa.ChunkedArray[Any]], kind: Any) -> pa.Array[Any]:
+    chunks: list[Any] = [chunk for part in parts for chunk in part.cast(kind).chunks]
+    return cast("pa.Array[Any]", pa.concat_arrays(chunks) if chunks else pa.array([], kind))
+
+
+def _zero_under_null(column: pa.Array[Any]) -> pa.Array[Any]:
+    """The same column; what lies under its nulls would differ from run to run."""
+    if not column.null_count or column.type != pa.float64():
+        return column
+    filled: Any = cast("Any", column).fill_null(0.0)
+    made: pa.Array[Any] = pa.Array.from_buffers(column.type, len(column), [column.buffers()[0], filled.buffers()[1]])
+    return made
