@@ -137,7 +137,11 @@ def build_examples(
     slices = slice_cutoffs(cutoffs, churn.span)
     labels = churn_labels(log, slices.finished, churn, as_of, training.threads)
     clean = untreated(labels, treatments, churn, training.seed)
-    refuse_one_sided(labels, clean.copies, slices)
+    if one_sided(labels, clean.copies, slices):
+        clean = clean.as_they_are()
+    if why := one_sided(labels, clean.copies, slices):
+        remedy = "Import more events, or check [churn] definition, activity and horizon_days."
+        raise NotEnoughData(why, remedy=remedy, needed=FEWEST_OF_EACH)
     progress(f"labels: {labels.num_rows:,} examples at {len(cutoffs)} cutoffs")
     share = min(1.0, training.max_examples / max(1, labels.num_rows))
     customers = kept_customers(labels, share, training.seed)
@@ -199,19 +203,18 @@ def at_moments(labels: pa.Table, moments: Sequence[datetime]) -> NDArray[np.bool
     return np.isin(cutoffs, [microseconds(moment) for moment in moments])
 
 
-def refuse_one_sided(labels: pa.Table, copies: NDArray[np.int64], slices: Slices) -> None:
-    """Somebody must have left and somebody stayed, both where we learn and where we judge."""
+def one_sided(labels: pa.Table, copies: NDArray[np.int64], slices: Slices) -> str:
+    """Somebody must have left and somebody stayed, both where we learn and where we judge; if not, where it lacks."""
     left = labels.column("left_us").to_numpy().astype(bool)
     for what, moments in (("fitting", slices.fit), ("judging", slices.judge)):
         inside = at_moments(labels, moments) & (copies > 0)
         leavers, stayers = int(left[inside].sum()), int((~left[inside]).sum())
         if min(leavers, stayers) < FEWEST_OF_EACH:
-            msg = (
+            return (
                 f"the {what} slice ({moments[0]:%Y-%m-%d} to {moments[-1]:%Y-%m-%d}) has {leavers} customers who left "
                 f"and {stayers} who stayed; {FEWEST_OF_EACH} of each are needed."
             )
-            remedy = "Import more events, or check [churn] definition, activity and horizon_days."
-            raise NotEnoughData(msg, remedy=remedy, found=min(leavers, stayers), needed=FEWEST_OF_EACH)
+    return ""
 
 
 def kept_customers(labels: pa.Table, share: float, seed: int) -> list[str]:

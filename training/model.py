@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from records.errors import ModelError
 from training.evaluation import Floats
@@ -40,7 +41,7 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def matrix(table: pa.Table, names: Sequence[str]) -> Floats:
+def matrix(table: pa.Table, names: Sequence[str]) -> NDArray[Any]:
     """The signals as numbers, one row per customer, NaN where there is no data. Refuses other signals."""
     found = [name for name in table.column_names if name not in KEYS]
     if found != list(names):
@@ -49,9 +50,9 @@ def matrix(table: pa.Table, names: Sequence[str]) -> Floats:
         what = f"missing {missing[:3]}, unknown {extra[:3]}" if missing or extra else "the same ones in another order"
         msg = f"the model was made for {len(names)} signals and got {len(found)}: {what}."
         raise ModelError(msg, remedy="Build signals with the model's `fitted`, or train again: pehle train")
-    X = np.empty((table.num_rows, len(names)))
+    X = np.empty((table.num_rows, len(names)), dtype=np.float32)
     for column, name in enumerate(names):
-        # A null becomes NaN; float64 in, float64 out.
+        # A null becomes NaN; float32, as the models were fitted on (training.signal_matrix).
         X[:, column] = table.column(name).to_numpy()
     return X
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +40,20 @@ class Untreated:
     left_out: int  # rows
     standing_in: int  # rows of the comparison group that count more than once
 
+    kept: bool = False  # so few would be left that nothing was left out after all
+
     @property
     def notes(self) -> tuple[str, ...]:
         if not self.left_out:
             return ()
-        return (
-            f"{self.left_out:,} examples of people whom a measured message may have kept are left out; "
-            f"{self.standing_in:,} of their comparison group stand in for them",
-        )
+        what = f"{self.left_out:,} examples of people whom a measured message may have kept"
+        if self.kept:
+            return (f"{what} are learnt from as they are: without them too few would have left or stayed",)
+        return (f"{what} are left out; {self.standing_in:,} of their comparison group stand in for them",)
+
+    def as_they_are(self) -> Untreated:
+        """Every row once: what a small company does, whose messages reached half of its people."""
+        return replace(self, copies=np.ones_like(self.copies), kept=True)
 
 
 def untreated(labels: pa.Table, treatments: pa.Table | None, churn: ChurnOptions, seed: int) -> Untreated:
