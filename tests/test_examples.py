@@ -172,3 +172,90 @@ def test_an_empty_log_and_one_where_nobody_leaves_are_errors_that_say_so(tmp_pat
         examples_of(EventLog(tmp_path / "empty"))
     with pytest.raises(NotEnoughData, match=r"has \d+ customers who left and \d+ who stayed; 20 of each"):
         examples_of(shop_log(tmp_path / "few", customers=12))
+
+
+# ── where the rows lie ───────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    """Enough customers for some to be kept out of fitting, built in several parts."""
+    log = shop_log(tmp_path_factory.mktemp("large"), customers=2_600, until_day=200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.signal_matrix.ROWS_AT_ONCE", 2_000)
+        return build_examples(log, START + timedelta(days=170), CHURN, IssueOptions(), TrainingOptions())
+
+
+def test_a_slice_of_time_is_a_view_and_no_copy(large: Examples) -> None:
+    slices = large.slices
+    for cutoffs, unseen in ((slices.fit, False), (slices.known_at_judge, False), (slices.finished, None)):
+        rows = large.rows(cutoffs, unseen=unseen)
+        assert rows.X.dtype == np.float32
+        assert np.shares_memory(rows.X, large.X)
+        assert rows.X.flags.c_contiguous
+
+
+def test_about_a_tenth_of_the_customers_is_never_seen_in_fitting(large: Examples) -> None:
+    seen, unseen = (large.rows(large.slices.finished, unseen=which) for which in (False, True))
+    everybody = large.rows(large.slices.finished, unseen=None)
+    assert not set(seen.customers) & set(unseen.customers)
+    assert len(seen) + len(unseen) == len(everybody) == large.count
+    assert 0.07 < len(set(unseen.customers)) / len(set(everybody.customers)) < 0.13
+    judged = [len(large.rows(large.slices.judge, unseen=which)) for which in (False, True, None)]
+    assert judged[0] + judged[1] == judged[2]
+    assert judged[1] >= 100
+
+
+def test_built_in_parts_or_at_once_the_rows_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = shop_log(tmp_path)
+    whole = examples_of(log)
+    monkeypatch.setattr("training.signal_matrix.ROWS_AT_ONCE", 100)
+    parts = examples_of(log)
+    assert parts.X.tobytes() == whole.X.tobytes()
+    assert parts.y.tobytes() == whole.y.tobytes()
+
+
+def test_shorter_horizons_have_the_same_rows_and_fewer_stay_longer(large: Examples) -> None:
+    shorter = large.within(10)
+    assert shorter.X is large.X
+    one, other = (each.rows(each.slices.finished, unseen=None).y for each in (shorter, large))
+    # Whoever is silent for 30 days is silent for the first 10 of them.
+    assert (one >= other).all()
+    assert one.sum() > other.sum()
+
+
+def test_a_comparison_customer_stands_in_for_those_left_out(tmp_path: Path) -> None:
+    log = shop_log(tmp_path)
+    plain = examples_of(log)
+    cutoff = plain.slices.fit[0]
+    who = sorted({plain.customer_ids[code] for code in plain.rows([cutoff]).customers})
+    treatments = pa.table(
+        {
+            "customer_id": who[:5],
+            "play": ["offer"] * 5,
+            "at": pa.array([cutoff + timedelta(days=1)] * 5, pa.timestamp("us", "UTC")),
+            "treated": [True] * 4 + [False],
+            "propensity": [0.8] * 5,
+        }
+    )
+    found = build_examples(log, AS_OF, CHURN, IssueOptions(), TrainingOptions(), treatments=treatments)
+    here = [found.customer_ids[code] for code in found.rows([cutoff]).customers]
+    assert not set(here) & set(who[:4])
+    assert here.count(who[4]) == 5
+    assert any("are left out" in note for note in found.notes)
+
+
+def test_a_company_whose_messages_reached_everybody_learns_from_them_as_they_are(tmp_path: Path) -> None:
+    log = shop_log(tmp_path)
+    plain = examples_of(log)
+    rows = [(who, cutoff) for cutoff in plain.slices.judge for who in plain.customer_ids]
+    treatments = pa.table(
+        {
+            "customer_id": [who for who, _ in rows],
+            "play": ["offer"] * len(rows),
+            "at": pa.array([at for _, at in rows], pa.timestamp("us", "UTC")),
+            "treated": [True] * len(rows),
+            "propensity": [0.8] * len(rows),
+        }
+    )
+    found = build_examples(log, AS_OF, CHURN, IssueOptions(), TrainingOptions(), treatments=treatments)
+    assert found.count == plain.count
+    assert any("are learnt from as they are" in note for note in found.notes)
