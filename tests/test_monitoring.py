@@ -12,7 +12,7 @@ import pytest
 
 from training.drift import SOME, by_chance, drift_of, missing, stability
 from training.maturity import Matured, judge, level, matured_from, slope
-from training.monitoring import triggers
+from training.monitoring import WIDEST_LEVEL, triggers
 from training.reference import Reference, bins_of, reference_of
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -94,6 +94,20 @@ def test_a_handful_of_customers_wanders_by_chance_and_is_left_alone() -> None:
     assert np.median(indices) > SOME
     assert sum(bool(one and one.changes) for one in found) <= 2
     assert by_chance(10, 8_000, 30) > 0.5 > by_chance(10, 8_000, 4_000)
+
+
+def test_an_empty_bin_of_a_small_company_is_no_upheaval() -> None:
+    """Nobody of thirty in a bin that held a tenth: an index of a quarter, and not of infinity."""
+    then, now = np.array([0.1, 0.9]), np.array([0.0, 1.0])
+    assert stability(then, now, 8_000, 30) == pytest.approx(0.22, abs=0.05)
+    assert np.isfinite(stability(now, then, 30, 8_000))
+
+
+def test_a_value_that_many_share_falls_on_one_side_whatever_its_width() -> None:
+    """Examples are kept as float32, scores are made of float64: a tenth must be the same tenth."""
+    values = np.r_[np.full(500, 0.1), np.full(500, 0.3)]
+    bins = bins_of(values.astype(np.float32).astype(np.float64))
+    assert bins.spread(values).tolist() == list(bins.shares)
 
 
 def test_a_model_without_a_reference_has_no_drift() -> None:
@@ -195,8 +209,8 @@ def test_scores_that_came_out_wrong_ask_for_a_new_model() -> None:
 
 def test_a_small_shift_that_is_sure_and_a_large_one_that_is_not_ask_for_nothing() -> None:
     assert codes(judged(*outcomes(200_000, shift=0.1))) == []
-    small = judged(*outcomes(150, shift=0.3, seed=4))
-    assert small.intercept.low < 0 < small.intercept.high
+    small = judged(*outcomes(150, shift=0.3, seed=5))
+    assert small.intercept.low < 0 < WIDEST_LEVEL < small.intercept.value
     assert codes(small, judged_high=0.9) == []
 
 
