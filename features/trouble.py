@@ -67,7 +67,7 @@ def trouble_rates(rows: Any, cutoffs: Any, ages: Any) -> Any:
         .agg(
             buyers=lambda t: t.n.sum().cast("int32"),
             troubled=lambda t: t.troubled.sum().cast("int32"),
-            sold=lambda t: t.n.sum(where=t.cutoff_day - t.day <= SELLING_DAYS).cast("int32"),
+            sold=lambda t: t.n.sum(where=t.cutoff_day - t.day <= SELLING_DAYS).fill_null(0).cast("int32"),
             sold_twice=lambda t: t.n.sum(where=t.cutoff_day - t.day <= 2 * SELLING_DAYS).cast("int32"),
         )
     )

@@ -47,6 +47,8 @@ MORE_NAMES = (
     "message_replied",
     "message_unsubscribed",
     "product_restocked",
+    "subscription_renewed",
+    "text_scored",
     "ओटीपी 'मांगा'; --",
 )
 PROPERTIES: dict[str, list[dict[str, Any]]] = {
@@ -57,6 +59,13 @@ PROPERTIES: dict[str, list[dict[str, Any]]] = {
     "support_ticket_solved": [{"ticket_id": "t1"}, {"ticket_id": "t2"}, {}],
     "bill_issued": [{"previous_amount": 299}, {}],
     "order_delivered": [{"days_late": 3}, {"days_late": -1}],
+    "subscription_started": [
+        {"auto_renew": True, "payment_method": "card"},
+        {"expires_at": "2024-04-29T10:00:00+05:30"},
+    ],
+    "plan_changed": [{"auto_renew": False, "discount": 49.5}, {"payment_method": "upi"}, {}],
+    "subscription_renewed": [{"expires_at": "2025-02-28T00:00:00Z", "discount": 0}, {"payment_method": "card"}],
+    "text_scored": [{"sentiment": -0.5}, {"sentiment": 0.125}, {"sentiment": "0.9"}, {}],
     "message_opened": [{"machine": True}, {"machine": False}, {}],
 }
 
@@ -81,6 +90,8 @@ HOSTILE: list[dict[str, Any]] = [
         "severity": 1e12,
         "$.page": "help",
     },
+    {"expires_at": "infinity", "discount": "1e40", "auto_renew": "", "payment_method": "", "sentiment": "1e300"},
+    {"expires_at": "31.12.2024", "discount": "NaN", "auto_renew": None, "payment_method": "क'\"", "sentiment": None},
 ]
 
 moments = st.integers(0, 100 * 24 * 4).map(lambda quarters: START + timedelta(minutes=15 * quarters))

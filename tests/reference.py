@@ -6,22 +6,27 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 import pandas as pd
+from reference_clock import clock, past_labels
 from reference_contract import deliveries, lifetime, messaging, payments
-from reference_engagement import engagement, text, visits
+from reference_engagement import engagement, peers, visits
 from reference_generic import generic
 from reference_purchases import buying, products, purchases
 from reference_seen import Everyone, Seen, Values
 from reference_support import support
+from reference_text import text
 
 from features.catalog import catalog
 from features.fitted import Fitted
 
 FAMILIES: dict[str, Callable[[Seen], Values]] = {
     "engagement": engagement,
+    "peers": peers,
+    "clock": clock,
     "visits": visits,
     "purchases": purchases,
     "btyd": buying,
     "products": products,
+    "past labels": past_labels,
     "lifetime": lifetime,
     "payments": payments,
     "deliveries": deliveries,
@@ -44,5 +49,5 @@ def slow_signals(
     for person, events in chosen.groupby("customer_id"):
         view = Seen(events.sort_values(["occurred_at", "event_id"]), everyone, cutoff, fitted)
         found[str(person)] = {name: value for family in FAMILIES.values() for name, value in family(view).items()}
-        found[str(person)] |= dict.fromkeys(off)
+        found[str(person)] |= {name: None for name in off if name in found[str(person)]}
     return found

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
 from reference_seen import (
+    DAY,
     Seen,
     Values,
     amount,
     chosen,
     first_of,
+    given,
     last_of,
     less,
     number,
@@ -20,6 +25,8 @@ from reference_seen import (
     with_amount,
 )
 
+CONTRACT = ("subscription_started", "plan_changed", "subscription_renewed")
+
 
 def money(event: dict[str, Any] | None) -> float | None:
     found = amount(event) if event else None
@@ -27,7 +34,7 @@ def money(event: dict[str, Any] | None) -> float | None:
 
 
 def lifetime(seen: Seen) -> Values:
-    plans = with_amount(seen.named("subscription_started", "plan_changed"))
+    plans = with_amount(seen.named(*CONTRACT))
     price, first = money(last_of(plans)), money(first_of(plans))
     changes = seen.named("plan_changed")
     return {
@@ -38,7 +45,43 @@ def lifetime(seen: Seen) -> Values:
         **windows(seen, changes, "plan_changes_{}d", (90, 365)),
         "days_since_plan_change": seen.since_last(changes),
         "cancellations_ever": len(seen.named("subscription_cancelled")),
+        **terms(seen),
     }
+
+
+def terms(seen: Seen) -> Values:
+    """What the last contract event that speaks of it said."""
+    contract, renewed = seen.named(*CONTRACT), seen.named("subscription_renewed")
+
+    def saying(key: str) -> pd.DataFrame:
+        return chosen(contract, lambda event: given(event, key) is not None)
+
+    renews, method, first_method = (
+        pick(saying(key))
+        for pick, key in ((last_of, "auto_renew"), (last_of, "payment_method"), (first_of, "payment_method"))
+    )
+    ending = last_of(chosen(contract, lambda event: moment(event) is not None))
+    cut = last_of(chosen(contract, lambda event: not math.isnan(number(event, "discount", math.nan))))
+    return {
+        "auto_renews": float(true(renews, "auto_renew")) if renews else None,
+        "days_to_expiry": (moment(ending) - seen.cutoff) / DAY if ending else None,
+        "plan_discount": number(cut, "discount") if cut else None,
+        "payment_method_changed": float(given(method, "payment_method") != given(first_method, "payment_method"))
+        if method and first_method
+        else None,
+        "renewals_365d": seen.count(renewed, 365),
+        "days_since_renewal": seen.since_last(renewed),
+    }
+
+
+def moment(event: dict[str, Any]) -> Any:
+    """When the contract ends, as this event says."""
+    value = given(event, "expires_at")
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return at.replace(tzinfo=at.tzinfo or UTC) if at else None
 
 
 def payments(seen: Seen) -> Values:
@@ -60,6 +103,8 @@ def payments(seen: Seen) -> Values:
         **windows(seen, failed, "payment_failures_{}d", (30, 90, 180)),
         "days_since_payment_failure": seen.since_last(failed),
         "payment_failure_share_180d": ratio(seen.count(failed, 180), seen.count(failed, 180) + seen.count(paid, 180)),
+        "payment_failures_per_30d_of_tenure": seen.tenure_30(failed),
+        "failed_retries_90d": seen.count(failed, 90) - sum(age <= 90 for age in seen.ages(failed)),
         "unpaid_since_failure": float(
             len(failed) > 0 and (paid.empty or max(failed.occurred_at) > max(paid.occurred_at))
         ),
@@ -70,6 +115,10 @@ def before(event: dict[str, Any]) -> float | None:
     """What the bill before was, as this one says."""
     value = number(event, "previous_amount", float("nan"))
     return None if value != value else value
+
+
+def none_below_zero(value: float | None) -> float | None:
+    return None if value is None else max(value, 0.0)
 
 
 def deliveries(seen: Seen) -> Values:
@@ -105,6 +154,13 @@ def messaging(seen: Seen) -> Values:
         "open_share_90d": ratio(seen.count(opened, 90), seen.count(sent, 90)),
         "click_share_180d": ratio(seen.count(clicked, 180), seen.count(sent, 180)),
         "messages_less_opens_30d": seen.count(sent, 30) - seen.count(opened, 30),
+        "ignored_share_30d": none_below_zero(
+            ratio(seen.count(sent, 30) - seen.count(opened, 30), seen.count(sent, 30))
+        ),
+        "open_share_change": less(
+            ratio(seen.count(opened, 30), seen.count(sent, 30)), ratio(seen.count(opened, 180), seen.count(sent, 180))
+        ),
+        "messages_7d_share_of_90d": ratio(seen.count(sent, 7), seen.count(sent, 90)),
         "days_since_message_opened": seen.since_last(opened),
         "unsubscribes_ever": len(unsubscribed),
     }

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
-from reference_seen import Seen, Values, chosen, given, last_of, less, number, own_clock, ratio, windows
+from reference_seen import (
+    Seen,
+    Values,
+    chosen,
+    given,
+    half_year,
+    less,
+    number,
+    own_clock,
+    ratio,
+    weeks,
+    windows,
+)
 
 
 def engagement(seen: Seen) -> Values:
     active = seen.active()
     ages = seen.ages(active)
-    known = seen.events[["occurred_at", "received_at"]].max(axis=1).min()
-    tenure = seen.days_since(known)
-    assert tenure is not None
+    tenure = seen.known_days()
     days = {window: sum(age <= window for age in ages) for window in (7, 14, 30, 60, 90, 180, 365)}
     found: Values = {f"active_days_{window}d": count for window, count in days.items()}
     found |= {
@@ -20,9 +29,10 @@ def engagement(seen: Seen) -> Values:
         - sum(window < age <= 2 * window for age in ages)
         for window in (7, 14, 30, 90)
     }
-    decays = {half_life: seen.decayed(active, half_life) for half_life in (30, 90, 180)}
-    found |= {f"active_days_decayed_{half_life}d": value for half_life, value in decays.items()}
-    weeks = [sum(7 * week < age <= 7 * week + 7 for age in ages) for week in (3, 2, 1, 0)]
+    decays = {half_life: seen.decayed(active, half_life) for half_life in (7, 30, 90, 180)}
+    found |= {f"active_days_decayed_{half_life}d": decays[half_life] for half_life in (30, 90, 180)}
+    by_week = weeks(seen, active)
+    found |= {f"active_days_week_{number}": by_week[number - 1] for number in (2, 3, 4)}
     return found | {
         "days_since_last_activity": seen.since_last(active),
         "days_known": tenure,
@@ -31,28 +41,22 @@ def engagement(seen: Seen) -> Values:
         "active_days_per_30d_of_tenure": 30.0 * days[90] / min(max(tenure, 1.0), 90.0),
         **windows(seen, active, "activities_{}d", (30, 90)),
         "activities_per_active_day_90d": ratio(seen.count(active, 90), days[90]),
+        "active_days_change_half_year": half_year(seen, active),
+        "activity_7_to_30": ratio(decays[7], decays[30]),
         "activity_30_to_90": ratio(decays[30], decays[90]),
         "activity_30_to_180": ratio(decays[30], decays[180]),
-        "weekly_slope_of_active_days": float(np.polyfit(range(4), weeks, 1)[0]),
-        **clock(seen, active),
+        "weekly_slope_of_active_days": float(np.polyfit(range(4), by_week[::-1], 1)[0]),
         **own_clock(seen, active, "activity", "activity"),
     }
 
 
-def clock(seen: Seen, active: pd.DataFrame) -> Values:
-    """Weekends and nights on the company's clocks, and how their share moved."""
-    weekend = chosen(active, lambda event: seen.local(event["occurred_at"]).weekday() >= 5)
-    night = chosen(active, lambda event: not 6 <= seen.local(event["occurred_at"]).hour < 22)
-
-    def share(events: pd.DataFrame, window: int) -> float | None:
-        return ratio(seen.count(events, window), seen.count(active, window))
-
-    return {
-        "weekend_share_180d": share(weekend, 180),
-        "night_share_180d": share(night, 180),
-        "weekend_share_shift": less(share(weekend, 30), share(weekend, 180)),
-        "night_share_shift": less(share(night, 30), share(night, 180)),
-    }
+def peers(seen: Seen) -> Values:
+    """Active days beside what the fitted curve says of customers known for as long: so many in their first thirty days,
+    in their second, and so on; a straight line between two points, level after the last."""
+    curve = seen.fitted.peers
+    usual = float(np.interp(seen.known_days() / 30, range(len(curve) + 1), (0.0, *curve))) if curve else None
+    days = sum(age <= 30 for age in seen.ages(seen.active()))
+    return {"active_days_30d_less_peers": less(days, usual), "active_days_30d_to_peers": ratio(days, usual)}
 
 
 def visits(seen: Seen) -> Values:
@@ -69,6 +73,7 @@ def visits(seen: Seen) -> Values:
     in_app = chosen(sessions, lambda event: event["channel"] == "app")
     return {
         **windows(seen, sessions, "sessions_{}d", (7, 30, 90)),
+        "sessions_per_30d_of_tenure": seen.tenure_30(sessions),
         "sessions_change_30d": seen.change(sessions, 30),
         "days_since_last_session": seen.since_last(sessions),
         "minutes_per_session_90d": minutes(90),
@@ -83,19 +88,4 @@ def visits(seen: Seen) -> Values:
         "product_share_of_pages_60d": ratio(seen.count(of["product"], 60), seen.count(viewed, 60)),
         "days_since_cancel_page": seen.since_last(of["cancel"]),
         "wishes_60d": seen.count(seen.named("wishlist_added"), 60),
-    }
-
-
-def text(seen: Seen) -> Values:
-    rated = chosen(seen.named("rating_given"), lambda event: not pd.isna(event["rating"]))
-    last = last_of(rated)
-    year = seen.within(rated, 365)
-    mean = float(year.rating.mean()) if len(year) else None
-    return {
-        "last_rating": last["rating"] if last else None,
-        "mean_rating_365d": mean,
-        "last_rating_less_mean": less(last["rating"] if last else None, mean),
-        "low_ratings_90d": seen.count(chosen(rated, lambda event: event["rating"] <= 2), 90),
-        "days_since_last_rating": seen.since_last(rated),
-        **windows(seen, seen.named("social_mention"), "mentions_{}d", (30, 90)),
     }

@@ -16,6 +16,8 @@ def generic(seen: Seen) -> Values:
         tickets = chosen(seen.named("support_ticket_opened"), lambda e, topic=topic: e["topic"] == topic)
         found |= windows(seen, tickets, f"topic_{slug}_{{}}d", (60, 180))
         found[f"topic_{slug}_days_since_last"] = seen.since_last(tickets)
+        texts = chosen(seen.named("text_scored"), lambda e, topic=topic: e["topic"] == topic)
+        found[f"text_topic_{slug}_90d"] = seen.count(texts, 90)
     active = seen.active()
     for channel, slug in zip(words.channels, slugs(words.channels), strict=True):
         by = chosen(active, lambda e, channel=channel: e["channel"] == channel)

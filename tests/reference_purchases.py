@@ -16,11 +16,13 @@ from reference_seen import (
     amount,
     chosen,
     given,
+    half_year,
     number,
     own_clock,
     ratio,
     total,
     true,
+    weeks,
     windows,
 )
 from scipy.integrate import quad
@@ -34,6 +36,7 @@ def purchases(seen: Seen) -> Values:
     value_90, value = (ratio(total(events), len(events)) for events in (seen.within(orders, 90), orders))
     decays = {half_life: seen.decayed(orders, half_life) for half_life in (30, 90, 180)}
     year = seen.within(orders, 365)
+    refunds = chosen(orders, lambda event: (amount(event) or 0) < 0)
     return {
         "days_since_last_order": seen.since_last(orders),
         "days_since_first_order": tenure,
@@ -44,13 +47,20 @@ def purchases(seen: Seen) -> Values:
         **windows(seen, orders, "orders_{}d", (14, 30, 60, 90, 180, 365)),
         "orders_ever": len(rows),
         "order_days_ever": len(ages),
+        "orders_per_30d_of_tenure": seen.tenure_30(orders),
+        **{f"order_days_week_{number}": weeks(seen, orders)[number - 1] for number in (2, 3, 4)},
+        "order_days_change_half_year": half_year(seen, orders),
+        "refund_share_365d": ratio(seen.count(refunds, 365), len(year)),
+        "days_since_refund": seen.since_last(refunds),
+        "spent_change_90d": 2 * total(seen.within(orders, 90)) - total(seen.within(orders, 180)),
+        "spent_per_30d_of_tenure": 30.0 * total(seen.within(orders, 90)) / min(max(seen.known_days(), 1.0), 90.0),
         **{f"order_days_decayed_{half_life}d": decay for half_life, decay in decays.items()},
         "order_days_per_90d_of_tenure": None if tenure is None else 90.0 * len(ages) / max(tenure, 30.0),
         **{f"spent_{window}d": total(seen.within(orders, window)) for window in (30, 90, 365)},
         "spent_ever": total(orders),
         "mean_order_value": value,
         "order_value_90d_to_ever": ratio(value_90, value),
-        "refunds_180d": seen.count(chosen(orders, lambda event: (amount(event) or 0) < 0), 180),
+        "refunds_180d": seen.count(refunds, 180),
         "items_per_order": ratio(sum(items(event) for event in rows), len(rows)),
         "items_90d": sum(items(event) for event in seen.within(orders, 90).to_dict("records")),
         "coupon_share_365d": ratio(sum(true(event, "coupon") for event in year.to_dict("records")), len(year)),
@@ -103,6 +113,10 @@ def products(seen: Seen) -> Values:
     counts = bought["product"].value_counts()
     orders = int(counts.sum())
     rates, average = trouble(seen.everyone)
+    bought_90 = seen.within(bought, 90)
+    before = set(bought["product"].drop(bought_90.index))
+    sold = sales_trends(seen.everyone)
+    trends = [sold[product] for product in bought_90["product"] if product in sold]
     many = {product for product, rate in rates.items() if average > 0 and rate >= 1.25 * average}
     recent = {product for product in seen.within(bought, 90)["product"] if product in rates}
     return {
@@ -110,6 +124,9 @@ def products(seen: Seen) -> Values:
         "top_product_share": ratio(int(counts.max()) if orders else None, orders),
         "repeat_share": ratio(orders - len(counts), orders),
         "product_entropy": -sum(n / orders * math.log(n / orders) for n in counts) if orders else None,
+        "new_products_90d": len(set(bought_90["product"]) - before),
+        "new_product_share_90d": ratio(len(set(bought_90["product"]) - before), bought_90["product"].nunique()),
+        "product_sales_trend": ratio(sum(trends), len(trends)),
         "worst_trouble_rate_90d": max((rates[product] for product in recent), default=None),
         "worst_trouble_rate_ever": max((rates[p] for p in counts.index if p in rates), default=None),
         "days_since_troubled_product": seen.since_last(chosen(bought, lambda event: event["product"] in many)),
@@ -135,6 +152,17 @@ def trouble(everyone: Everyone) -> tuple[dict[str, float], float]:
     return {
         str(product): (float(rows.troubled.sum()) + 10 * average) / (len(rows) + 10) for product, rows in by_product
     }, average
+
+
+@lru_cache(maxsize=2)
+def sales_trends(everyone: Everyone) -> dict[str, float]:
+    """Per product sold in 56 days: sales of 28 days less those of the 28 before, over their sum."""
+    bought = everyone.named("order_completed")
+    lately, twice = (
+        bought[bought.occurred_at >= everyone.cutoff - days * DAY]["product"].dropna().value_counts()
+        for days in (28, 56)
+    )
+    return {product: (2 * int(lately.get(product, 0)) - count) / count for product, count in twice.items()}
 
 
 def about(ticket: dict[str, Any], purchase: dict[str, Any]) -> bool:

@@ -93,6 +93,14 @@ class Seen:
         """Days, each counting half for every half-life of its age; after forty half-lives nothing is left."""
         return sum(2.0 ** (-age / half_life) for age in self.ages(events) if age <= 41 * half_life)
 
+    def tenure_30(self, events: pd.DataFrame) -> float:
+        """Those of 90 days, per 30 days that the customer has been known, over the last 90."""
+        return 30.0 * self.count(events, 90) / min(max(self.known_days(), 1.0), 90.0)
+
+    def known_days(self) -> float:
+        """How long ago did their first event become known?"""
+        return (self.cutoff - self.events[["occurred_at", "received_at"]].max(axis=1).min()) / DAY
+
     def local(self, moment: datetime) -> datetime:
         """The moment on the company's clocks."""
         return moment.astimezone(ZoneInfo(self.fitted.timezone))
@@ -185,9 +193,22 @@ def own_clock(seen: Seen, events: pd.DataFrame, one: str, plural: str) -> Values
         f"silence_beyond_mean_gap_{one}": lambda: (silence - gaps.mean()) / (gaps.std(ddof=0) + 1.0),
         f"overdue_{one}": lambda: float(silence > 2 * gaps.median()),
     }
+    values[f"overdue_percentile_{one}"] = lambda: sum(gap < silence for gap in gaps) / len(gaps)
     found: Values = {name: float(value()) if some else None for name, value in values.items()}
     found[f"silence_to_tenure_{one}"] = ratio(silence, seen.since_first(events))
     return found
+
+
+def weeks(seen: Seen, events: pd.DataFrame) -> list[int]:
+    """On how many days of the last week, of the one before, and so on, four of them?"""
+    ages = seen.ages(events)
+    return [sum(7 * week < age <= 7 * week + 7 for age in ages) for week in range(4)]
+
+
+def half_year(seen: Seen, events: pd.DataFrame) -> int:
+    """How many more days in the last 182 days than in the 182 before?"""
+    ages = seen.ages(events)
+    return sum(age <= 182 for age in ages) - sum(182 < age <= 364 for age in ages)
 
 
 def windows(seen: Seen, events: pd.DataFrame, name: str, days: Sequence[int]) -> Values:

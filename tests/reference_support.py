@@ -20,6 +20,7 @@ def support(seen: Seen) -> Values:
         **windows(seen, opened, "tickets_{}d", (14, 30, 60, 90, 180, 365)),
         "tickets_ever": len(opened),
         **{f"ticket_days_decayed_{half_life}d": seen.decayed(opened, half_life) for half_life in (30, 90)},
+        "tickets_per_30d_of_tenure": seen.tenure_30(opened),
         "tickets_change_30d": seen.change(opened, 30),
         "days_since_last_ticket": seen.since_last(opened),
         "severe_tickets_90d": seen.count(chosen(opened, lambda event: number(event, "severity") >= 3), 90),
