@@ -102,6 +102,12 @@ class ImportOptions(Options):
     mapping: str = ""
 
 
+class EngineOptions(Options):
+    """What scores everybody: DuckDB and LightGBM in this process if `url` is empty, else the Spark at that address."""
+
+    url: str = Field(default="", pattern=r"^(local(\[[0-9*]+\])?|(spark|k8s)://.+|yarn)?$")
+
+
 class StoreOptions(Options):
     """Where the operational database is; empty: SQLite in the home."""
 
@@ -129,6 +135,7 @@ class Settings(BaseSettings):
     web: WebOptions = WebOptions()
     imports: ImportOptions = ImportOptions()
     store: StoreOptions = StoreOptions()
+    engine: EngineOptions = EngineOptions()
 
 
 def load_settings(file: Path | None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from features_logs import CUTOFF, PEOPLE, START, log_of, numbered
 from test_model import NAMES, model_of, some_rows, table_of
 
+from features.build import build_signals
+from features.catalog import catalog
+from features.fitted import Fitted
 from features.spark import session
 from records.errors import ModelError
 from training.candidates import fit_candidates
 from training.model import MODEL_FILE
-from training.spark_scoring import SCORE, received, with_scores
+from training.spark_scoring import SCORE, received, scored_on_spark, with_scores
 
 pytest.importorskip("pyspark", reason="Spark is not installed: make spark")
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # pyspark's own, to its JVM
@@ -48,3 +54,20 @@ def test_a_worker_refuses_a_model_altered_on_its_way(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="altered"):
         received(sent | {MODEL_FILE: sent[MODEL_FILE].replace(b"1", b"2", 1)}, sha256)
     assert received(sent, sha256).sha256 == sha256
+
+
+def test_signals_and_scores_come_from_spark_together(spark: SparkSession, tmp_path: Path) -> None:
+    at = START + timedelta(days=3)
+    rows = [
+        {"customer_id": person, "occurred_at": at, "received_at": at, "name": "order_completed", "properties": "{}"}
+        for person in PEOPLE
+    ]
+    log, drawn = log_of(tmp_path, numbered(rows)), some_rows()
+    scorer = fit_candidates(drawn, None, seed=7, threads=1, max_rounds=20, rounds=20)[0]["lightgbm"]
+    names = ("days_known", "orders_30d", "days_since_last_order")
+    names = tuple(signal.name for signal in catalog(Fitted()) if signal.name in names)
+    model = replace(model_of(scorer), signal_names=names, fitted=Fitted())
+    here = build_signals(log, [CUTOFF], fitted=Fitted(), customers=PEOPLE[:3], signals=names)
+    signals, scores = scored_on_spark("local[2]", log, model, CUTOFF, PEOPLE[:3])
+    assert signals.to_pydict() == here.to_pydict()
+    np.testing.assert_allclose(scores, model.predict(here), rtol=1e-9, atol=0)

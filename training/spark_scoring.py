@@ -7,13 +7,16 @@ would become NaN and back for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from records.events import EventLog
+from training.evaluation import Floats
 from training.model import KEYS, Model
 
 if TYPE_CHECKING:
@@ -36,6 +39,25 @@ def with_scores(signals: DataFrame, model: Model) -> DataFrame:
     sent = signals.sparkSession.sparkContext.broadcast(shipped)
     schema = StructType([*signals.schema.fields, StructField(SCORE, DoubleType())])
     return signals.mapInArrow(_scored(sent, sha256, model.signal_names), schema)
+
+
+def scored_on_spark(
+    url: str, log: EventLog, model: Model, as_of: datetime, customers: Sequence[str]
+) -> tuple[pa.Table, Floats]:
+    """Signals and scores of these customers at `as_of`, both made by the Spark at `url`; the rows in one order.
+
+    Raises
+    ------
+    SettingError
+        There is no Spark to be had there.
+    """
+    from features.spark import session
+    from features.spark_signals import in_order, signals_on_spark
+
+    spark, names = session(url), model.signal_names
+    with signals_on_spark(spark, log, [as_of], fitted=model.fitted, customers=customers, signals=names) as signals:
+        found = in_order(with_scores(signals, model))
+    return found.drop_columns([SCORE]), found.column(SCORE).to_numpy()
 
 
 def _scored(sent: Any, sha256: str, names: tuple[str, ...]) -> Callable[[Any], Iterator[pa.RecordBatch]]:
