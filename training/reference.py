@@ -77,18 +77,15 @@ def _bins(stored: Sequence[Any]) -> Bins:
 
 
 def bins_of(values: Floats) -> Bins:
-    """About ten bins of equal size; values that many share have an edge at themselves and so a bin of their own.
-
-    Edges are kept to nine digits: they are read from JSON again, and must sort the same values the same way.
-    """
-    known = np.sort(values[~np.isnan(values)])
+    """About ten bins of equal size; values that many share have an edge at themselves and so a bin of their own."""
+    known = np.sort(values[~np.isnan(values)].astype(np.float32)).astype(np.float64)
     if not len(known):
         return Bins(edges=(), shares=(0.0, 1.0), median=None)
     places = (np.arange(1, BINS) * len(known)) // BINS
-    edges = sorted({float(f"{edge:.9g}") for edge in known[places]} - {float(f"{known[0]:.9g}")})
-    made = Bins(edges=tuple(edges), shares=(), median=float(f"{known[len(known) // 2]:.9g}"))
-    shares = tuple(float(f"{share:.6g}") for share in made.spread(values))
-    return Bins(edges=made.edges, shares=shares, median=made.median)
+    # Edges are values, to the last bit: rounded up, an edge would lie above the very value it is for.
+    edges = tuple(sorted({float(edge) for edge in known[places]} - {float(known[0])}))
+    made = Bins(edges=edges, shares=(), median=float(f"{known[len(known) // 2]:.9g}"))
+    return Bins(edges=edges, shares=tuple(float(f"{share:.6g}") for share in made.spread(values)), median=made.median)
 
 
 def reference_of(X: NDArray[Any], predict: Callable[[Floats], Floats], events: Mapping[str, int]) -> Reference:
