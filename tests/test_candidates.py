@@ -5,10 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.calibration import Calibration, choose, clearly_better, fit_beta, fit_isotonic, sigmoid
-from training.candidates import Rows, fit_candidates, fit_linear, fit_trees, recency_alone
-from training.evaluation import Floats, auroc, log_loss
-from training.scorers import Trees
+from training.calibration import (
+    Calibration,
+    best_map,
+    fit_beta,
+    fit_isotonic,
+    fit_map,
+    fit_shift,
+    holds,
+    log_odds,
+    sigmoid,
+)
+from training.candidates import Rows, Settings, fit_all, fit_candidates, fit_one, recency_alone
+from training.evaluation import Floats, auroc, log_loss, row_losses
+from training.linear import BLOCK, fit_linear, fit_odds
+from training.scorers import Scorer, Trees, scorer_from_json, scorer_to_json
+from training.trees import fit_trees
 
 
 def rows_of(seed: int, count: int = 3_000) -> Rows:
@@ -89,23 +101,43 @@ def honest(seed: int, count: int = 4_000) -> tuple[Floats, Floats]:
     return (rng.random(count) < p).astype(float), p
 
 
+def gains(y: Floats, p: Floats, mapped: Floats) -> Floats:
+    return row_losses(y, p) - row_losses(y, mapped)
+
+
 def test_honest_scores_are_left_alone() -> None:
     y, p = honest(1)
-    assert choose(y, p, np.arange(len(y))).kind == "none"
+    found, then = best_map(y, p, np.arange(len(y)))
+    later, q = honest(7)
+    assert not holds(then, gains(later, q, found.apply(q)))
 
 
 def test_crooked_scores_are_straightened() -> None:
     y, p = honest(2)
-    fitted = choose(y, crooked(p), np.arange(len(y)))
+    fitted, then = best_map(y, crooked(p), np.arange(len(y)))
     assert fitted.kind == "beta"
     other, q = honest(3)
+    assert holds(then, gains(other, crooked(q), fitted.apply(crooked(q))))
     assert log_loss(other, fitted.apply(crooked(q))) < log_loss(other, crooked(q)) - 0.02
     assert log_loss(other, fitted.apply(crooked(q))) == pytest.approx(log_loss(other, q), abs=0.005)
 
 
+def test_a_base_rate_that_moved_is_shifted_and_a_map_that_no_longer_helps_is_dropped() -> None:
+    y, p = honest(8, count=2_000)
+    low = sigmoid(log_odds(p) - 0.4)
+    found, then = best_map(y, low, np.arange(len(y)))
+    assert found.kind == "shift"
+    assert fit_shift(y, low).coefficients[2] == pytest.approx(0.4, abs=0.1)
+    assert fit_map("shift", y, low).apply(low).mean() == pytest.approx(y.mean(), abs=1e-6)
+    later, q = honest(9, count=2_000)
+    below = sigmoid(log_odds(q) - 0.4)
+    assert holds(then, gains(later, below, found.apply(below)))
+    assert not holds(then, gains(later, q, found.apply(q)))  # the rate has come back
+
+
 def test_a_slice_with_few_leavers_calibrates_nothing() -> None:
     y, p = honest(4, count=150)
-    assert choose(y, crooked(p), np.arange(len(y))) == Calibration()
+    assert best_map(y, crooked(p), np.arange(len(y)))[0] == Calibration()
 
 
 @pytest.mark.parametrize("fitter", [fit_beta, fit_isotonic])
@@ -118,8 +150,84 @@ def test_no_map_turns_the_order_of_customers_round_or_claims_certainty(fitter) -
         assert out.max() < 1
 
 
-def test_clearly_better_wants_more_than_luck() -> None:
+def test_holding_wants_more_than_luck() -> None:
     y, p = honest(6)
-    assert clearly_better(y, p, crooked(p))
-    assert not clearly_better(y, crooked(p), p)
-    assert not clearly_better(y, p, np.clip(p + 1e-4, 0, 1))
+    worse = gains(y, crooked(p), p)
+    assert holds(worse[:2_000], worse[2_000:])
+    assert not holds(-worse[:2_000], -worse[2_000:])
+    little = gains(y, p, np.clip(p + 1e-4, 0, 1))
+    assert not holds(little[:2_000], little[2_000:])
+
+
+# ── settings, weights, blocks, one probability as a signal ───────────────────────────────────────────────────
+def with_odds(rows: Rows) -> Rows:
+    """One more signal: what a model of our own would say, too sure of itself, unknown for some."""
+    z = 2.0 * (np.log1p(rows.recency) - 3.3) - 1.0
+    p = np.where(np.arange(len(rows)) % 7 == 0, np.nan, sigmoid(z))
+    return Rows(X=np.column_stack([rows.X, p]), y=rows.y, recency=rows.recency, customers=rows.customers)
+
+
+def test_a_probability_as_a_signal_is_a_candidate_of_its_own_and_is_straightened() -> None:
+    fit, held = with_odds(FIT), with_odds(HELD)
+    settings = Settings(odds_column=5, rounds=30)
+    fitted = fit_all(fit, settings, seed=1, threads=1, bags=2)
+    assert list(fitted) == ["recency", "logistic", "pareto_nbd", "lightgbm", "average"]
+    p = fitted["pareto_nbd"].predict(held.X)
+    assert abs(p.mean() - held.y.mean()) < 0.03
+    assert log_loss(held.y, p) < log_loss(held.y, np.nan_to_num(held.X[:, 5], nan=held.y.mean())) - 0.02
+    known = ~np.isnan(held.X[:, 5])
+    assert auroc(held.y[known], p[known]) == pytest.approx(auroc(held.y[known], held.X[known, 5]), abs=1e-9)
+    terms = fitted["pareto_nbd"].terms(held.X)
+    assert (terms[:, :5] == 0).all()
+    odds = fitted["pareto_nbd"].parts[0][1]
+    np.testing.assert_allclose(terms.sum(axis=1) + odds.intercept, odds.log_odds(held.X), atol=1e-12)
+
+
+def test_every_kind_is_stored_and_read_back_to_the_bit() -> None:
+    fit = with_odds(FIT)
+    for name, scorer in fit_all(fit, Settings(odds_column=5, rounds=20), seed=1, threads=1).items():
+        files: dict[str, bytes] = {}
+        stored = scorer_to_json(name, scorer, files)
+        again: Scorer = scorer_from_json(stored, files, 1 if name == "recency" else fit.X.shape[1])
+        X = fit.recency[:, None] if name == "recency" else fit.X
+        np.testing.assert_array_equal(again.predict(X), scorer.predict(X))
+
+
+def test_the_fit_for_use_is_that_of_all_candidates() -> None:
+    settings = Settings(strength=0.2, rounds=25, pair=("lightgbm", "logistic"))
+    every = fit_all(FIT, settings, seed=3, threads=1)
+    for kind in ("logistic", "lightgbm", "average"):
+        assert fit_one(kind, FIT, settings, seed=3, threads=1) == every[kind]
+    assert len({part.text for _, part in every["lightgbm"].parts if isinstance(part, Trees)}) == 3
+
+
+def test_a_weight_of_nothing_is_a_row_left_out() -> None:
+    wrong = Rows(X=FIT.X, y=1 - FIT.y, recency=FIT.recency, customers=FIT.customers)
+    X, y = np.vstack([FIT.X, wrong.X]), np.concatenate([FIT.y, wrong.y])
+    weights = np.r_[np.ones(len(FIT)), np.full(len(FIT), 1e-9)]
+    alone, both = fit_linear(FIT.X, FIT.y), fit_linear(X, y, weights=weights)
+    np.testing.assert_allclose(both.log_odds(HELD.X), alone.log_odds(HELD.X), atol=0.01)
+    doubled = Rows(X=X, y=y, recency=np.r_[FIT.recency, FIT.recency], customers=np.arange(len(y)), weights=weights)
+    for kind in ("lightgbm", "recency"):
+        scorer = fit_all(doubled, Settings(rounds=60), seed=1, threads=1, bags=1)[kind]
+        seen = HELD.recency[:, None] if kind == "recency" else HELD.X
+        assert auroc(HELD.y, scorer.predict(seen)) > 0.65, kind
+
+
+def test_the_regression_does_not_depend_on_blocks_or_on_the_width_of_numbers() -> None:
+    many = rows_of(4, count=2 * BLOCK + 77)
+    found = fit_linear(many.X, many.y)
+    narrow = fit_linear(many.X.astype(np.float32), many.y)
+    np.testing.assert_allclose(found.weights, narrow.weights, atol=1e-4)
+    pieces = np.concatenate([found.log_odds(many.X[first : first + 1_000]) for first in range(0, len(many), 1_000)])
+    np.testing.assert_array_equal(pieces, found.log_odds(many.X))
+    # The slope of the penalised log loss is nothing at the weights that were found.
+    inputs = np.column_stack([found.standardise(many.X), *(np.isnan(many.X[:, [j]]) for j in found.flagged)])
+    weights = np.r_[found.weights, found.flag_weights]
+    slope = inputs.T @ (sigmoid(found.log_odds(many.X)) - many.y) + len(many) / 60 * weights
+    assert np.abs(slope).max() < 1e-2
+
+
+def test_odds_without_any_known_value_are_the_base_rate() -> None:
+    nothing = fit_odds(0, np.full((100, 1), np.nan), np.r_[np.ones(30), np.zeros(70)])
+    assert sigmoid(nothing.log_odds(np.full((1, 1), np.nan)))[0] == pytest.approx(0.3)

@@ -6,6 +6,7 @@ isotonic often make things worse (measured by others on dozens of data sets).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from training.evaluation import SMALLEST, Floats, row_losses
 
-Kind = Literal["none", "beta", "isotonic"]
+Kind = Literal["none", "shift", "beta", "isotonic"]
 FOLDS = 5
 # A slice with fewer leavers or stayers than this cannot say anything about calibration.
 FEWEST_OF_EACH = 100
@@ -36,7 +37,7 @@ class Calibration:
     """A map from probability to probability, as plain numbers."""
 
     kind: Kind = "none"
-    # beta: weight of ln p, weight of -ln(1-p), intercept (Kull, Silva Filho & Flach 2017)
+    # beta: weight of ln p, weight of -ln(1-p), intercept (Kull, Silva Filho & Flach 2017); shift: 1, 1, intercept
     coefficients: tuple[float, ...] = ()
     # isotonic: raw scores and their probabilities, straight lines between
     x: tuple[float, ...] = ()
@@ -44,7 +45,7 @@ class Calibration:
 
     def apply(self, p: Floats) -> Floats:
         """The honest probability of each raw one; the order of customers never turns round."""
-        if self.kind == "beta":
+        if self.kind in ("shift", "beta"):
             return sigmoid(beta_inputs(p) @ np.asarray(self.coefficients))
         if self.kind == "isotonic":
             return np.asarray(np.interp(p, self.x, self.y), dtype=np.float64)
@@ -66,6 +67,18 @@ class Calibration:
 def beta_inputs(p: Floats) -> Floats:
     kept = np.clip(p, SMALLEST, 1 - SMALLEST)
     return np.column_stack([np.log(kept), -np.log1p(-kept), np.ones(len(kept))])
+
+
+def fit_shift(y: Floats, p: Floats) -> Calibration:
+    """The same odds for everybody times a number: where the base rate moved and nothing else."""
+    z, moved = log_odds(p), 0.0
+    for _ in range(30):
+        chance = sigmoid(z + moved)
+        step = float(np.sum(chance - y)) / max(float(np.sum(chance * (1 - chance))), 1e-9)
+        moved -= float(np.clip(step, -5, 5))
+        if abs(step) < 1e-10:
+            break
+    return Calibration(kind="shift", coefficients=(1.0, 1.0, float(f"{moved:.9g}")))
 
 
 def fit_beta(y: Floats, p: Floats) -> Calibration:
@@ -106,26 +119,50 @@ def fit_isotonic(y: Floats, p: Floats) -> Calibration:
     return Calibration(kind="isotonic", x=tuple(map(float, x)), y=tuple(map(float, kept)))
 
 
-FITTERS = {"beta": fit_beta, "isotonic": fit_isotonic}
+FITTERS: dict[Kind, Callable[[Floats, Floats], Calibration]] = {
+    "shift": fit_shift,
+    "beta": fit_beta,
+    "isotonic": fit_isotonic,
+}
 
 
-def choose(y: Floats, p: Floats, customers: NDArray[np.int64]) -> Calibration:
-    """The map with the lowest out-of-fold log loss on the calibration slice, if it is clearly better than none."""
+def fit_map(kind: Kind, y: Floats, p: Floats) -> Calibration:
+    """The map of one kind; "none" is none."""
+    return Calibration() if kind == "none" else FITTERS[kind](y, p)
+
+
+def out_of_fold(kind: Kind, y: Floats, p: Floats, customers: NDArray[np.int64]) -> Floats:
+    """Each probability as the map of this kind, learnt from other customers, would give it."""
+    if kind == "none":
+        return p
+    values = np.empty(len(y))
+    for fold in range(FOLDS):
+        inside = customers % FOLDS == fold
+        if inside.any():
+            values[inside] = fit_map(kind, y[~inside], p[~inside]).apply(p[inside])
+    return values
+
+
+def best_map(y: Floats, p: Floats, customers: NDArray[np.int64]) -> tuple[Calibration, Floats]:
+    """The map with the lowest out-of-fold log loss on the calibration slice, and how much less each row loses by it.
+
+    "none" has no gain. Whether the gain is more than luck is asked on this slice and the next together (`holds`).
+    """
     if min(y.sum(), len(y) - y.sum()) < FEWEST_OF_EACH:
-        return Calibration()
-    held_out = {"none": p}
-    for kind, fitter in FITTERS.items():
-        values = np.empty(len(y))
-        for fold in range(FOLDS):
-            inside = customers % FOLDS == fold
-            if inside.any():
-                values[inside] = fitter(y[~inside], p[~inside]).apply(p[inside])
-        held_out[kind] = values
-    best = min(held_out, key=lambda kind: float(row_losses(y, held_out[kind]).mean()))
-    return FITTERS[best](y, p) if best != "none" and clearly_better(y, held_out[best], p) else Calibration()
+        return Calibration(), np.zeros(len(y))
+    raw, best, gain = row_losses(y, p), Calibration().kind, np.zeros(len(y))
+    for kind in FITTERS:
+        more = raw - row_losses(y, out_of_fold(kind, y, p, customers)) - gain
+        # A map with more freedom must be better than the simpler one by a standard error.
+        if more.mean() > more.std() / np.sqrt(len(more)):
+            best, gain = kind, gain + more
+    return fit_map(best, y, p), gain
 
 
-def clearly_better(y: Floats, p: Floats, other: Floats) -> bool:
-    """Is the log loss of `p` lower by more than two standard errors of the difference?"""
-    gain = row_losses(y, other) - row_losses(y, p)
-    return bool(gain.mean() > 2 * gain.std() / np.sqrt(len(gain)))
+def holds(then: Floats, now: Floats) -> bool:
+    """Does a map that gained `then` still gain `now`, on later customers, and both together more than by luck?
+
+    One slice alone would seldom see a base rate that moved; a gain that was and is no more is a map to be dropped.
+    """
+    together = np.concatenate([then, now])
+    return bool(now.mean() > 0 and together.mean() > 2 * together.std() / np.sqrt(len(together)))

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from training.evaluation import Estimate, Floats, interval
 from training.profit import CAMPAIGN, Campaign
 
+# Nobody has said how many can be asked: one in ten.
+CAPACITY = 0.10
+
 
 @dataclass(frozen=True, kw_only=True)
 class Profit:
@@ -44,7 +47,7 @@ def profit_at_capacity(
     customers: NDArray[np.int64],
     *,
     values: Floats | None = None,
-    capacity: float = 0.10,
+    capacity: float = CAPACITY,
     campaign: Campaign = CAMPAIGN,
 ) -> Profit:
     """What do we earn per customer of the base if at most a share `capacity` of it can be asked?
@@ -52,22 +55,39 @@ def profit_at_capacity(
     `values`: each customer's worth, where known; the costs of the campaign then keep their share of the mean worth.
     Asked are those who promise most by the scores, and nobody who promises a loss. `customers` as for intervals.
     """
-    assumed = ["offer", "contact", "acceptance", *([] if values is not None else ["value"])]
-    if values is None:
-        values = np.full(len(y), campaign.value)
-    else:
-        campaign = campaign.scaled_to(float(values.mean()))
-    leaver, stayer = contact_profits(np.ones(len(y)), values, campaign), -campaign.offer - campaign.contact
-    asked = max(1, round(len(y) * capacity))
-    brings = contact_profits(y, values, campaign)
-    earned = earnings(p * leaver + (1 - p) * stayer, brings, asked)
+    assumed = ("offer", "contact", "acceptance", *(["value"] if values is None else []))
+    campaign = campaign if values is None else campaign.scaled_to(float(values.mean()))
+    brings = contact_profits(y, worth(y, values, campaign), campaign)
+    earned = earnings(promises(p, worth(y, values, campaign), campaign), brings, places(y, capacity))
     return Profit(
         estimate=interval(lambda rows: float(earned[rows].mean()), customers),
-        random=float(brings.mean()) * asked / len(y),
-        perfect=float(earnings(brings, brings, asked).mean()),
-        asked=asked,
-        assumed=tuple(assumed),
+        random=float(brings.mean()) * places(y, capacity) / len(y),
+        perfect=float(earnings(brings, brings, places(y, capacity)).mean()),
+        asked=places(y, capacity),
+        assumed=assumed,
     )
+
+
+def capacity_profit(y: Floats, p: Floats, *, capacity: float = CAPACITY, campaign: Campaign = CAMPAIGN) -> float:
+    """The bare figure of `profit_at_capacity` where every customer is worth the same."""
+    values = worth(y, None, campaign)
+    brings = contact_profits(y, values, campaign)
+    return float(earnings(promises(p, values, campaign), brings, places(y, capacity)).mean())
+
+
+def worth(y: Floats, values: Floats | None, campaign: Campaign) -> Floats:
+    return np.full(len(y), campaign.value) if values is None else values
+
+
+def places(y: Floats, capacity: float) -> int:
+    """How many may be asked? Somebody always."""
+    return max(1, round(len(y) * capacity))
+
+
+def promises(p: Floats, values: Floats, campaign: Campaign) -> Floats:
+    """What asking each customer would bring if the scores were true."""
+    leaver = contact_profits(np.ones(len(p)), values, campaign)
+    return np.asarray(p * leaver + (1 - p) * (-campaign.offer - campaign.contact), dtype=np.float64)
 
 
 def earnings(promise: Floats, brings: Floats, asked: int) -> Floats:

@@ -1,20 +1,21 @@
-"""Which candidate wins, and may it be put in use? The judging slice, and the gate before the model in use."""
+"""Which candidate wins? All is chosen and fitted on earlier slices of time; the newest finished horizon judges."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from training.calibration import Calibration, choose, clearly_better
-from training.candidates import RECENCY, Rows, fit_candidates, recency_alone
-from training.evaluation import Floats, log_loss, paired_difference
+from training.calibration import Calibration, best_map, fit_map, holds
+from training.candidates import ORDER, RECENCY, Rows, Settings, fit_all, fit_one
+from training.choosing import aged, choose_settings
+from training.evaluation import Floats, log_loss, row_losses
 from training.examples import Examples
 from training.labels import TrainingOptions
-from training.model import Model
 from training.scorers import Scorer
 
-# The simplest first: it is taken at a draw.
-ORDER = (RECENCY, "logistic", "lightgbm", "average")
+# Losses nearer than this are a draw: the same numbers summed in another order.
+DRAW = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,44 +26,68 @@ class Judged:
     scores: Mapping[str, Floats]
     scorers: Mapping[str, Scorer]  # as fitted before the judging slice
     losses: Mapping[str, float]
-    rounds: int
+    settings: Settings  # chosen on earlier cutoffs
+    raw: Mapping[str, Floats]  # before calibration
+
+    @property
+    def rounds(self) -> int:
+        """Trees of the LightGBM candidate."""
+        return self.settings.rounds
 
     @property
     def winner(self) -> str:
         """The lowest log loss; the simpler one at a draw."""
-        return min(self.losses, key=lambda name: self.losses[name])
+        return lowest(self.losses, tuple(self.losses))
 
     @property
     def best_stored(self) -> str:
         """The best that can be stored: recency alone is a floor, not a model."""
-        return min((name for name in self.losses if name != RECENCY), key=lambda name: self.losses[name])
+        return lowest(self.losses, tuple(name for name in self.losses if name != RECENCY))
 
 
-def fit_and_judge(examples: Examples, training: TrainingOptions) -> Judged:
+def lowest(losses: Mapping[str, float], names: tuple[str, ...]) -> str:
+    """The name with the lowest loss, the first of those that are equal."""
+    least = min(losses[name] for name in names)
+    return next(name for name in names if losses[name] <= least + DRAW)
+
+
+def fit_and_judge(examples: Examples, training: TrainingOptions, tuned: Mapping[str, Any] | None = None) -> Judged:
     """Fits every candidate on the past, and lets the newest finished horizon judge.
 
-    The judged fit is a rehearsal of the one to be used: rounds and calibration learnt on the earlier slices, then all
-    that was finished by the judging cutoff. A calibration that no longer helps there is dropped.
+    The judged fit is a rehearsal of the one to be used: settings chosen on early cutoffs, the calibration map on the
+    next slice, then a fit on all that was finished by the judging cutoff. A map that no longer clearly helps there is
+    dropped. `tuned`: LightGBM parameters found by `training.tuning.tune`, for a candidate of their own.
     """
-    slices, rows = examples.slices, examples.rows(examples.slices.judge)
-    options = {"seed": training.seed, "threads": training.threads, "max_rounds": training.max_rounds}
-    fit = examples.rows(slices.fit)
-    fitted, rounds = fit_candidates(fit, examples.rows(slices.stop) if slices.stop else None, **options)
-    fitted[RECENCY] = recency_alone(fit)
-    maps = {name: Calibration() for name in fitted}
-    if slices.calibrate:
-        held = examples.rows(slices.calibrate)
-        maps = {name: choose(held.y, predicted(scorer, held), held.customers) for name, scorer in fitted.items()}
-        rehearsed = examples.rows(slices.known_at_judge)
-        fitted, _ = fit_candidates(rehearsed, None, rounds=rounds, **options)
-        fitted[RECENCY] = recency_alone(rehearsed)
-    for name, scorer in fitted.items():
-        raw = predicted(scorer, rows)
-        if clearly_better(rows.y, maps[name].apply(raw), raw):
-            fitted[name] = replace(scorer, calibration=maps[name])
-    scores = {name: predicted(fitted[name], rows) for name in ORDER}
+    slices = examples.slices
+    settings = choose_settings(examples, training, tuned)
+    maps = calibration_maps(examples, settings, training)
+    known = slices.known_at_judge
+    fitted = fit_all(
+        aged(examples, known, settings.half_life_days), settings, seed=training.seed, threads=training.threads
+    )
+    rows = examples.rows(slices.judge, unseen=None)
+    raw = {name: predicted(fitted[name], rows) for name in ORDER if name in fitted}
+    for name, (found, then) in maps.items():
+        now = row_losses(rows.y, raw[name]) - row_losses(rows.y, found.apply(raw[name]))
+        if holds(then, now):
+            fitted[name] = replace(fitted[name], calibration=found)
+    scores = {name: fitted[name].calibration.apply(unmapped) for name, unmapped in raw.items()}
     losses = {name: log_loss(rows.y, score) for name, score in scores.items()}
-    return Judged(rows=rows, scores=scores, scorers=fitted, losses=losses, rounds=rounds)
+    return Judged(rows=rows, scores=scores, scorers=fitted, losses=losses, settings=settings, raw=raw)
+
+
+def calibration_maps(
+    examples: Examples, settings: Settings, training: TrainingOptions
+) -> dict[str, tuple[Calibration, Floats]]:
+    """The map each candidate would need, told by a fit on what was finished when the calibration slice came."""
+    slices = examples.slices
+    if not slices.calibrate:
+        return {}
+    known = tuple(one for one in slices.finished if one + slices.horizon <= slices.calibrate[0])
+    rows = aged(examples, known, settings.half_life_days)
+    fitted = fit_all(rows, settings, seed=training.seed, threads=training.threads, bags=1)
+    held = examples.rows(slices.calibrate)
+    return {name: best_map(held.y, predicted(scorer, held), held.customers) for name, scorer in fitted.items()}
 
 
 def predicted(scorer: Scorer, rows: Rows) -> Floats:
@@ -70,38 +95,14 @@ def predicted(scorer: Scorer, rows: Rows) -> Floats:
     return scorer.predict(rows.recency[:, None] if scorer.kind == RECENCY else rows.X)
 
 
-def gate(judged: Judged, champion: Model | None, model: Model) -> tuple[bool, str]:
-    """May the winner be put in use, and why (not)? It must beat recency alone and not be worse than what is in use."""
-    if judged.winner == RECENCY:
-        loss = judged.losses[judged.best_stored]
-        return False, (
-            f"nothing beats recency alone (log loss {judged.losses[RECENCY]:.4f}, best model {loss:.4f}): "
-            "the model in use stays"
-        )
-    rows, winner = judged.rows, judged.winner
-    gain = paired_difference(rows.y, judged.scores[winner], judged.scores[RECENCY], rows.customers)
-    beats = (
-        f"{winner} beats recency alone by {gain.value:.4f} log loss "
-        f"[{gain.low:.4f}, {gain.high:.4f}] on {gain.rows:,} customers"
-    )
-    if champion is None:
-        return True, f"{beats}; no model was in use"
-    return against_champion(judged, champion, model, beats)
+def final_scorer(examples: Examples, judged: Judged, training: TrainingOptions) -> Scorer:
+    """The winner's kind once more, on everything that is finished and everybody, for use.
 
-
-def against_champion(judged: Judged, champion: Model, model: Model, beats: str) -> tuple[bool, str]:
-    """The model in use on the same rows. One that has seen their labels is no fair opponent: its kind stands in."""
-    winner, loss = judged.winner, judged.losses[judged.winner]
-    if champion.settings.get("churn") != model.settings["churn"]:
-        return True, f"{beats}; the model in use predicts another kind of leaving"
-    if champion.signal_names != model.signal_names:
-        return True, f"{beats}; the model in use knows other signals"
-    if str(champion.settings.get("labels_until", "")) <= min(model.settings["slices"]["judge"]):
-        theirs = log_loss(judged.rows.y, champion.churn.predict(judged.rows.X))
-        what = "the model in use"
-    else:
-        theirs = judged.losses[champion.churn.kind]
-        what = f"{champion.churn.kind}, the kind in use (the model itself has seen these customers' outcome)"
-    if loss > theirs + 1e-12:
-        return False, f"{winner} has log loss {loss:.4f}, worse than {theirs:.4f} of {what}: the model in use stays"
-    return True, f"{beats}; log loss {loss:.4f}, {theirs:.4f} of {what}"
+    If its calibration map proved itself on the judging slice, the numbers of the map are told from that slice: the
+    newest finished horizon, as the map that was judged came from the newest one of its day.
+    """
+    kind, settings, finished = judged.best_stored, judged.settings, examples.slices.finished
+    rows = aged(examples, finished, settings.half_life_days, unseen=None)
+    scorer = fit_one(kind, rows, settings, seed=training.seed, threads=training.threads)
+    proven = judged.scorers[kind].calibration.kind
+    return replace(scorer, calibration=fit_map(proven, judged.rows.y, judged.raw[kind]))

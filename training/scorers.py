@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 
 from records.errors import ModelError
 from training.calibration import Calibration, sigmoid
+from training.calibration import log_odds as odds_of
 from training.evaluation import Floats
 
+# Signals as numbers: float32 in training, where there are many rows; either will do.
+Signals = NDArray[np.floating[Any]]
+BLOCK = 16_384
 # Standardised values are cut here: a customer a hundred times the mean must not own the sum.
 FARTHEST = 5.0
 
 
-def compress(X: Floats) -> Floats:
+def compress(X: Signals) -> Floats:
     """log1p on both sides of zero: counts and money become comparable, small values stay as they are."""
     return np.asarray(np.sign(X) * np.log1p(np.abs(X)), dtype=np.float64)
 
@@ -39,7 +43,7 @@ class Linear:
     flag_weights: tuple[float, ...]
     intercept: float
 
-    def terms(self, X: Floats) -> Floats:
+    def terms(self, X: Signals) -> Floats:
         """The share of each signal in the log-odds, beside the intercept."""
         shares = np.zeros(X.shape)
         if self.columns:
@@ -49,14 +53,19 @@ class Linear:
             shares[:, column] += weight * np.isnan(X[:, column])
         return shares
 
-    def standardise(self, X: Floats) -> Floats:
-        values = compress(X[:, list(self.columns)])
+    def standardise(self, X: Signals) -> Floats:
+        values = compress(np.asarray(X[:, list(self.columns)], dtype=np.float64))
         values = np.where(np.isnan(values), np.asarray(self.medians), values)
         scaled = (values - np.asarray(self.means)) / np.asarray(self.scales)
         return np.asarray(np.clip(scaled, -FARTHEST, FARTHEST), dtype=np.float64)
 
-    def log_odds(self, X: Floats) -> Floats:
-        return np.asarray(self.terms(X).sum(axis=1) + self.intercept, dtype=np.float64)
+    def log_odds(self, X: Signals) -> Floats:
+        total = np.full(len(X), self.intercept)
+        # In blocks: the shares of all rows at once would be twice the matrix of signals.
+        for first in range(0, len(X), BLOCK):
+            part = slice(first, first + BLOCK)
+            total[part] += self.terms(X[part]).sum(axis=1)
+        return total
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -80,36 +89,64 @@ class Trees:
 
         return lightgbm.Booster(model_str=self.text)
 
-    def log_odds(self, X: Floats, threads: int = 2) -> Floats:
+    def log_odds(self, X: Signals, threads: int = 2) -> Floats:
         return np.asarray(self.booster().predict(X, raw_score=True, num_threads=threads), dtype=np.float64)
 
-    def terms(self, X: Floats, threads: int = 2) -> Floats:
+    def terms(self, X: Signals, threads: int = 2) -> Floats:
         """Exact Shapley shares of each signal (LightGBM's pred_contrib, without its last column, the mean)."""
         shares = self.booster().predict(X, pred_contrib=True, num_threads=threads)
         return np.asarray(shares, dtype=np.float64)[:, :-1]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Odds:
+    """One signal that is itself a probability of leaving: its log-odds, stretched and moved; `absent` without it."""
+
+    column: int
+    center: float  # mean log-odds of the signal where it was fitted
+    slope: float
+    intercept: float
+    absent: float
+
+    def terms(self, X: Signals) -> Floats:
+        """The share of the one signal in the log-odds, beside the intercept."""
+        shares = np.zeros(X.shape)
+        p = np.asarray(X[:, self.column], dtype=np.float64)
+        with_signal = self.slope * (odds_of(p) - self.center)
+        shares[:, self.column] = np.where(np.isnan(p), self.absent - self.intercept, with_signal)
+        return shares
+
+    def log_odds(self, X: Signals) -> Floats:
+        return np.asarray(self.terms(X[:, : self.column + 1]).sum(axis=1) + self.intercept, dtype=np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+Part = Linear | Trees | Odds
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scorer:
     """One fitted candidate: a weighted sum of parts in log-odds, then a calibration."""
 
-    kind: str  # logistic, lightgbm, average
-    parts: tuple[tuple[float, Linear | Trees], ...]
+    kind: str  # logistic, pareto_nbd, lightgbm, tuned, average
+    parts: tuple[tuple[float, Part], ...]
     calibration: Calibration = field(default_factory=Calibration)
 
-    def log_odds(self, X: Floats) -> Floats:
+    def log_odds(self, X: Signals) -> Floats:
         total = np.zeros(len(X))
         for weight, part in self.parts:
             total += weight * part.log_odds(X)
         return total
 
-    def predict(self, X: Floats) -> Floats:
+    def predict(self, X: Signals) -> Floats:
         """Calibrated probability of leaving, per row."""
         if not len(X):
             return np.zeros(0)
         return self.calibration.apply(sigmoid(self.log_odds(X)))
 
-    def terms(self, X: Floats) -> Floats:
+    def terms(self, X: Signals) -> Floats:
         """What each signal adds to the log-odds before calibration; calibration keeps their order and sign."""
         total = np.zeros(X.shape)
         if not len(X):
@@ -128,18 +165,21 @@ def scorer_to_json(name: str, scorer: Scorer, files: dict[str, bytes]) -> dict[s
             files[file] = part.text.encode()
             parts.append({"weight": weight, "trees": file})
         else:
-            parts.append({"weight": weight, "linear": part.to_json()})
+            shape = "linear" if isinstance(part, Linear) else "odds"
+            parts.append({"weight": weight, shape: part.to_json()})
     return {"kind": scorer.kind, "parts": parts, "calibration": scorer.calibration.to_json()}
 
 
 def scorer_from_json(stored: dict[str, Any], files: Mapping[str, bytes], signals: int) -> Scorer:
     """The scorer again; trees are checked before LightGBM sees them."""
-    parts: list[tuple[float, Linear | Trees]] = []
+    parts: list[tuple[float, Part]] = []
     for part in stored["parts"]:
         if "trees" in part:
             text = files[part["trees"]].decode()
             check_trees(text, signals)
             parts.append((part["weight"], Trees(text=text)))
+        elif "odds" in part:
+            parts.append((part["weight"], Odds(**part["odds"])))
         else:
             parts.append((part["weight"], Linear.from_json(part["linear"])))
     return Scorer(kind=stored["kind"], parts=tuple(parts), calibration=Calibration.from_json(stored["calibration"]))

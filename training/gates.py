@@ -1,0 +1,158 @@
+"""May the winner be put in use? It must know more than recency, and be no worse than the model in use.
+
+Every comparison is paired: the same customers, both models, resampled by customer. Two things make a model know more
+than recency alone: it ranks better, or it has less log loss after both were calibrated alike. Log loss as it stands
+is no proof: a model that knows nothing beats a stale base rate.
+
+A monthly retrain usually brings a tie. Then the newer one is taken: it has seen the newest horizon, and a model that
+is only replaced when it is clearly beaten grows old. But not if it is worse for a slice, or worse calibrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.calibration import out_of_fold
+from training.candidates import RECENCY
+from training.capacity import capacity_profit
+from training.evaluation import (
+    Estimate,
+    Floats,
+    auroc,
+    expected_calibration_error,
+    interval,
+    log_loss,
+    paired_difference,
+)
+from training.judging import Judged
+from training.model import Model
+from training.slices import worse_slices
+
+# As good: less than this much log loss worse, and not worse beyond the interval.
+TOLERANCE = 0.002
+# A calibration error up to here is good (see expected_calibration_error) and stands in nobody's way.
+GOOD_ECE = 0.02
+Attributes = Mapping[str, Sequence[str | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opponent:
+    """What the winner is compared with on the judging slice."""
+
+    what: str
+    scores: Floats
+    newer: bool  # has the winner seen labels the opponent has not?
+
+
+def gate(
+    judged: Judged, champion: Model | None, model: Model, attributes: Attributes | None = None
+) -> tuple[bool, str]:
+    """May the winner be put in use, and why (not)? `attributes` of the judged rows: no slice of them may lose."""
+    winner = judged.winner
+    if winner == RECENCY:
+        loss = judged.losses[judged.best_stored]
+        return False, (
+            f"nothing beats recency alone (log loss {judged.losses[RECENCY]:.4f}, best model {loss:.4f}): "
+            "the model in use stays"
+        )
+    knows, beats = knows_more(judged, winner)
+    if not knows:
+        return False, f"{beats}: the model in use stays"
+    if champion is None:
+        return True, f"{beats}; no model was in use"
+    if champion.settings.get("churn") != model.settings["churn"]:
+        return True, f"{beats}; the model in use predicts another kind of leaving"
+    if champion.signal_names != model.signal_names:
+        return True, f"{beats}; the model in use knows other signals"
+    promoted, why = against(judged, opponent_of(judged, champion, model), attributes or {})
+    return promoted, f"{beats}; {why}" if promoted else f"{why}: the model in use stays"
+
+
+def knows_more(judged: Judged, winner: str) -> tuple[bool, str]:
+    """Does the winner know more than recency alone, beyond chance? And how much."""
+    rows, floor = judged.rows, judged.scores[RECENCY]
+    ours, theirs = (out_of_fold("beta", rows.y, p, rows.customers) for p in (judged.scores[winner], floor))
+    loss = paired_difference(rows.y, ours, theirs, rows.customers)
+    rank = difference(judged, judged.scores[winner], floor)
+    told = (
+        f"by {loss.value:.4f} log loss [{loss.low:.4f}, {loss.high:.4f}] after both were calibrated alike and "
+        f"{rank.value:.4f} AUROC [{rank.low:.4f}, {rank.high:.4f}] on {loss.rows:,} customers"
+    )
+    if loss.low > 0 or rank.low > 0:
+        return True, f"{winner} beats recency alone {told}"
+    return False, f"{winner} does not clearly beat recency alone: {told}"
+
+
+def difference(judged: Judged, p: Floats, other: Floats) -> Estimate:
+    """How much better `p` ranks than `other`, in AUROC."""
+    y = judged.rows.y
+    return interval(lambda chosen: auroc(y[chosen], p[chosen]) - auroc(y[chosen], other[chosen]), judged.rows.customers)
+
+
+def opponent_of(judged: Judged, champion: Model, model: Model) -> Opponent:
+    """The model in use on the same rows. One that has seen their labels is no fair opponent: its kind stands in."""
+    seen = str(champion.settings.get("labels_until", ""))
+    newer = str(model.settings["labels_until"]) > seen
+    if seen <= min(model.settings["slices"]["judge"]):
+        return Opponent(what="the model in use", scores=champion.churn.predict(judged.rows.X), newer=newer)
+    kind = champion.churn.kind if champion.churn.kind in judged.scores else judged.best_stored
+    what = f"{kind}, the kind in use (the model itself has seen these customers' outcome)"
+    return Opponent(what=what, scores=judged.scores[kind], newer=newer)
+
+
+def against(judged: Judged, opponent: Opponent, attributes: Attributes) -> tuple[bool, str]:
+    """Better in log loss or profit, or as good and newer; and then no worse in calibration and in any slice."""
+    rows, winner, scores = judged.rows, judged.winner, judged.scores[judged.winner]
+    loss = paired_difference(rows.y, scores, opponent.scores, rows.customers)
+    profit = earned_more(judged, scores, opponent.scores)
+    losses = f"log loss {log_loss(rows.y, scores):.4f}, {log_loss(rows.y, opponent.scores):.4f} of {opponent.what}"
+    if loss.high < 0:
+        return False, f"{winner} has {losses}, worse beyond chance [{loss.low:+.4f}, {loss.high:+.4f}]"
+    better = loss.low > 0 or (profit.low > 0 and loss.value >= -TOLERANCE)
+    if not better and not (opponent.newer and loss.value >= -TOLERANCE):
+        lacking = "worse by more than a tie" if loss.value < -TOLERANCE else "no better, and nothing newer was learnt"
+        return False, f"{winner} has {losses}: {lacking}"
+    for what in (*worse_calibration(judged, scores, opponent.scores), *lost_slices(judged, opponent, attributes)):
+        return False, f"{winner} has {losses}, but is worse {what}"
+    if loss.low > 0:
+        return True, f"{losses}: better by {loss.value:.4f} [{loss.low:.4f}, {loss.high:.4f}]"
+    if profit.low > 0:
+        return True, f"{losses}: more profit at contact capacity, {profit.value:+.3f} a customer (costs assumed)"
+    return True, f"{losses}: as good, and it has seen newer outcomes"
+
+
+def earned_more(judged: Judged, p: Floats, other: Floats) -> Estimate:
+    """Profit per customer at contact capacity, less the other's; the same campaign for both."""
+    y = judged.rows.y
+    return interval(
+        lambda chosen: capacity_profit(y[chosen], p[chosen]) - capacity_profit(y[chosen], other[chosen]),
+        judged.rows.customers,
+    )
+
+
+def worse_calibration(judged: Judged, p: Floats, other: Floats) -> list[str]:
+    """Is the gap between said and came wider beyond chance, and more than good?"""
+    y = judged.rows.y
+    if expected_calibration_error(y, p) <= GOOD_ECE:
+        return []
+    wider = interval(
+        lambda chosen: (
+            expected_calibration_error(y[chosen], p[chosen]) - expected_calibration_error(y[chosen], other[chosen])
+        ),
+        judged.rows.customers,
+    )
+    if wider.low <= 0:
+        return []
+    found, theirs = expected_calibration_error(y, p), expected_calibration_error(y, other)
+    return [f"calibrated (error {found:.3f}, {theirs:.3f} before)"]
+
+
+def lost_slices(judged: Judged, opponent: Opponent, attributes: Attributes) -> list[str]:
+    if np.array_equal(judged.scores[judged.winner], opponent.scores):
+        return []
+    return [
+        f"for {name}" for name in worse_slices(judged.rows, judged.scores[judged.winner], opponent.scores, attributes)
+    ]
