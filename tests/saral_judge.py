@@ -18,9 +18,9 @@ from features.build import build_signals
 from records.events import EventLog
 from records.simulation import Saral
 from training.evaluation import Floats, auroc, expected_calibration_error, mean_average_precision
-from training.issues import baselines
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions, churn_labels, eligible, issue_labels
 from training.registry import Registry
+from training.topic_figures import baselines
 from training.topic_signals import TopicSignals
 from training.train import TrainResult, train
 

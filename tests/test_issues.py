@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 
 from records.events import EventLog
 from training.evaluation import mean_average_precision
-from training.issues import IssueModel, baselines, fit_topic, topic_cutoffs, topic_rows
+from training.issue_fitting import fit_topic, topic_cutoffs, topic_rows
+from training.issues import IssueModel
 from training.labels import IssueOptions, TrainingOptions
-from training.topic_signals import NAMES, TopicSignals, known_topics
+from training.topic_figures import baselines
+from training.topic_properties import contact_properties
+from training.topic_signals import NAMES, PEERS, TopicSignals, known_topics
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 T = START + timedelta(days=100)
@@ -171,9 +175,13 @@ def test_who_was_never_seen_before_the_cutoff_teaches_nothing(tmp_path: Path) ->
 
 def test_the_fitted_model_beats_every_baseline_where_habits_differ(tmp_path: Path) -> None:
     log = busy_log(tmp_path)
-    topics, scorer, metrics, notes = fit_topic(log, AS_OF, START, ISSUES, TrainingOptions(threads=1))
-    assert topics == ("billing", "delivery", "network", "router")
+    result = fit_topic(log, AS_OF, START, ISSUES, TrainingOptions(threads=1))
+    scorer, metrics, notes = result.model.topic, result.metrics, result.notes
+    assert result.model.topics == ("billing", "delivery", "network", "router")
     assert scorer is not None
+    assert metrics["model_map_3_low"] < metrics["model_map_3"] < metrics["model_map_3_high"]
+    assert 0.5 < metrics["model_macro_auroc"] < 1
+    assert sum(one["share"] for one in result.by_topic.values()) > 0.9
     assert metrics["model_map_3"] > metrics["most_popular_map_3"] + 0.1
     assert metrics["model_map_3"] >= metrics["same_as_last_map_3"]
     assert notes == [f"topics are ranked by {scorer.kind}"]
@@ -182,8 +190,9 @@ def test_the_fitted_model_beats_every_baseline_where_habits_differ(tmp_path: Pat
 def test_few_contacts_are_ranked_by_what_follows_a_history(tmp_path: Path) -> None:
     rows = [ticket(f"p{number}", day, "ab"[number % 2]) for number in range(20) for day in (5.0, 150.0, 280.0)]
     log = log_of(tmp_path, rows)
-    topics, scorer, _, notes = fit_topic(log, AS_OF, START, ISSUES, TrainingOptions(threads=1))
-    assert scorer is None
+    result = fit_topic(log, AS_OF, START, ISSUES, TrainingOptions(threads=1))
+    topics, notes = result.model.topics, result.notes
+    assert result.model.topic is None
     assert notes == ["topics are ranked by markov_history"]
     model = IssueModel(options=ISSUES, topics=topics, contact_rate=0.2)
     moments = pa.array([AS_OF] * 3, pa.timestamp("us", tz="UTC"))
@@ -193,11 +202,53 @@ def test_few_contacts_are_ranked_by_what_follows_a_history(tmp_path: Path) -> No
     assert found.argmax(axis=1)[:2].tolist() == [0, 1]
 
 
-def test_cutoffs_are_half_a_horizon_apart_and_begin_with_a_horizon_of_history() -> None:
-    found = topic_cutoffs(AS_OF, timedelta(days=30), START, 100)
-    assert found[0] == AS_OF - timedelta(days=30)
-    assert found[0] - found[1] == timedelta(days=15)
-    assert found[-1] >= START + timedelta(days=30)
+def test_cutoffs_lie_closer_where_the_log_is_short_and_begin_with_half_a_horizon_of_history() -> None:
+    month = timedelta(days=30)
+    found = topic_cutoffs(AS_OF, month, START)
+    assert found[0] == AS_OF - month
+    assert found[0] - found[1] == month * 3 / 7
+    short = topic_cutoffs(AS_OF, month, AS_OF - 3 * month)
+    assert short[0] - short[1] == month / 7
+    assert short[-1] >= AS_OF - 2.5 * month
+    assert topic_cutoffs(AS_OF, month, AS_OF - month) == []
+
+
+def test_who_shares_something_with_the_last_contact_speaks_for_its_topic(tmp_path: Path) -> None:
+    rows: list[Row] = []
+    for number in range(60):
+        place = "north" if number % 2 else "south"
+        rows += [(f"p{number}", TICKET, 20, "billing", place)]
+        rows += [(f"p{number}", TICKET, 96, "network" if number % 2 else "delivery", place)]
+    rows += [("bo", TICKET, 90, "billing", "north"), ("cy", TICKET, 90, "billing", "south")]
+    log = log_of(tmp_path, rows)
+    assert contact_properties(log, ISSUES, T) == ("product",)
+    topics = known_topics(log, ISSUES, T)
+    signals = TopicSignals(log, ISSUES, topics, T, properties=("product",))
+    found = signals.at(T, pa.array(["bo", "cy", "stranger"]))
+    network = topics.index("network")
+    for name in ("peers_7", "peers_28", "next"):
+        column = found[:, network, signals.names.index(f"{name} of product")]
+        assert column[0] > 0.2 > 0 > column[1]
+        assert column[2] == 0
+
+
+def test_names_of_properties_are_values(tmp_path: Path) -> None:
+    key = """a"b'; drop/~. $[*] \u0915"""
+    table = pa.table(
+        {
+            "customer_id": [f"p{number}" for number in range(80)],
+            "name": [TICKET] * 80,
+            "occurred_at": pa.array([days(number) for number in range(80)], pa.timestamp("us", tz="UTC")),
+            "topic": ["a", "b"] * 40,
+            "properties": [json.dumps({key: number % 2, "ticket_id": number}) for number in range(80)],
+        }
+    )
+    log = EventLog(tmp_path)
+    log.append(table)
+    chosen = contact_properties(log, ISSUES, T)
+    assert chosen == (f"properties.{key}",)  # the number of the ticket is nobody else's
+    signals = TopicSignals(log, ISSUES, ("a", "b"), T, properties=chosen)
+    assert signals.at(T, pa.array(["p0", "p1"]))[0, 0, len(NAMES) + PEERS.index("peers_28")] > 0
 
 
 @pytest.mark.parametrize("name", ["most_popular", "most_popular_28_days", "same_as_last", "markov", "markov_history"])

@@ -11,7 +11,7 @@ from training.anchors import percent
 from training.evaluation import MEASURES, WITH_INTERVAL, Estimate, estimate
 from training.examples import Examples
 from training.importance import importance
-from training.issues import IssueResult
+from training.issue_fitting import IssueResult
 from training.judging import Judged
 from training.labels import TrainingOptions
 from training.model import Model

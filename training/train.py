@@ -18,7 +18,7 @@ from training.attributes import attributes_at
 from training.evaluation import WITH_INTERVAL, Estimate, estimate
 from training.examples import Examples, build_examples, first_event
 from training.gates import gate
-from training.issues import CONTACT_CUTOFFS, IssueModel, IssueResult, fit_contact, fit_topic
+from training.issue_fitting import CONTACT_CUTOFFS, IssueResult, fit_contact, fit_topic
 from training.judging import Judged, final_scorer, fit_and_judge, predicted
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
 from training.model import Model
@@ -103,12 +103,11 @@ def fit_issues(
 ) -> IssueResult:
     """The issue model: who contacts us, and about what."""
     first = first_event(log, as_of)
-    topics, scorer, metrics, notes = fit_topic(log, as_of, first, issues, training)
-    result = IssueResult(model=IssueModel(options=issues, topics=topics, topic=scorer), metrics=metrics, notes=notes)
+    result = fit_topic(log, as_of, first, issues, training)
     finished = examples.contact_cutoffs
     newest = finished[-1] if finished else None
     earlier = [cutoff for cutoff in finished if newest and cutoff + issues.horizon <= newest][-CONTACT_CUTOFFS:]
-    if not topics or newest is None or not earlier:
+    if not result.model.topics or newest is None or not earlier:
         return result
     fit, judged = examples.contact_rows(earlier), examples.contact_rows([newest])
     contact, rate, figures = fit_contact(fit, judged)

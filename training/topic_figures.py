@@ -1,0 +1,75 @@
+"""How well are topics ranked? Beside the simple ways, with intervals by customer, and topic by topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation import Floats, auroc, interval, mean_average_precision, recall
+from training.scorers import Signals
+from training.topic_signals import NAMES, PEERS
+
+# A topic that fewer of the judging customers named has no AUROC worth telling.
+FEWEST_OF_TOPIC = 20
+
+
+def baselines(pairs: Signals, properties: Sequence[str] = ()) -> dict[str, Floats]:
+    """What must be beaten: simple ways to rank topics, as scores."""
+    popular = pairs[:, :, NAMES.index("popular_all")]
+    recent = np.where(pairs[:, :, NAMES.index("own_count")] > 0, pairs[:, :, NAMES.index("days_since_own")], np.inf)
+    ways = {
+        "most_popular": popular,
+        "most_popular_28_days": pairs[:, :, NAMES.index("popular_28")],
+        # The customer's topics, the latest first; then everybody's.
+        "same_as_last": np.where(np.isfinite(recent), 1e6 - np.where(np.isfinite(recent), recent, 0), popular),
+        "markov": pairs[:, :, NAMES.index("after_last")],
+        "markov_history": pairs[:, :, NAMES.index("after_history_late")],
+    }
+    if "product" in properties:
+        # What those ask who last asked about the same product.
+        place = len(NAMES) + list(properties).index("product") * len(PEERS) + PEERS.index("peers_28")
+        ways["product_popular"] = pairs[:, :, NAMES.index("popular_28")] + pairs[:, :, place]
+    return ways
+
+
+def cross_entropy(truth: NDArray[np.bool_], scores: Floats) -> float:
+    """Mean surprise at the topics that came up, scores as shares. Useless: ln(topics); perfect 0 for one topic."""
+    shares = scores / scores.sum(axis=1, keepdims=True)
+    return float(-np.mean(np.log(np.clip(shares, 1e-9, 1))[truth]))
+
+
+def ranking_figures(
+    truth: NDArray[np.bool_], scores: Mapping[str, Floats], customers: Sequence[str]
+) -> dict[str, float]:
+    """MAP@3 and recall@3 of each way to rank, with 95 % intervals by customer; one row per customer."""
+    found = {"judged_customers": float(len(truth))}
+    if not len(truth):
+        return found
+    codes = np.arange(len(customers))
+    for name, score in scores.items():
+        for measure, function in (("map_3", mean_average_precision), ("recall_3", recall)):
+            figure = interval(lambda rows, s=score, f=function: f(truth[rows], s[rows]), codes)  # type: ignore[misc]
+            found[f"{name}_{measure}"] = figure.value
+            found[f"{name}_{measure}_low"], found[f"{name}_{measure}_high"] = figure.low, figure.high
+    return found
+
+
+def figures_by_topic(topics: Sequence[str], truth: NDArray[np.bool_], scores: Floats) -> dict[str, dict[str, float]]:
+    """Each topic's share of the judging customers, and how well those who named it are told from the others."""
+    found = {}
+    for place, topic in enumerate(topics):
+        named = truth[:, place]
+        enough = min(int(named.sum()), int((~named).sum())) >= FEWEST_OF_TOPIC
+        found[topic] = {
+            "share": float(named.mean()) if len(named) else float("nan"),
+            "auroc": auroc(named.astype(np.float64), scores[:, place]) if enough else float("nan"),
+        }
+    return found
+
+
+def macro_auroc(by_topic: Mapping[str, Mapping[str, float]]) -> float:
+    """The mean AUROC of the topics that enough customers named. Useless .5, perfect 1; NaN where none was."""
+    known = [one["auroc"] for one in by_topic.values() if np.isfinite(one["auroc"])]
+    return float(np.mean(known)) if known else float("nan")
