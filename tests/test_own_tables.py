@@ -184,3 +184,9 @@ def test_many_rows_come_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert counts(report) == (100, 1, 0, 0)
     assert read[-1] == 101
     assert [row[2] for row in rows_of(tmp_path)] == [5.0, *map(float, range(1, 100))]
+
+
+def test_a_replaced_row_leaves_the_other_moments_of_the_person(tmp_path: Path) -> None:
+    take(tmp_path, written(tmp_path, HEAD, "bo,2026-05-01,1,1", "bo,2026-05-02,2,1"))
+    assert counts(take(tmp_path, written(tmp_path, HEAD, "bo,2026-05-02,9,1"))) == (0, 1, 0, 0)
+    assert [row[2] for row in rows_of(tmp_path)] == [1.0, 9.0]
