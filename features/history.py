@@ -6,7 +6,7 @@ customer's rows are; memory holds the customers at work and no more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -19,13 +19,14 @@ import pyarrow as pa
 from features.cutoffs import Grid
 from features.plan import Plan
 from features.reading import Reading, names_of, people_of
+from features.row_files import RowFile, between, joined
 from features.sorted_rows import Whole
 from records.events import EventLog
 
 if TYPE_CHECKING:
     import duckdb
 
-Segment = Mapping[str, pa.Table]
+Segment = Mapping[str, "pa.Table | RowFile"]
 """By name, tables of a plan, each sorted by `code`."""
 
 EVENTS_AT_ONCE = 10_000_000
@@ -68,16 +69,6 @@ class History:
         return made
 
 
-def between(rows: pa.Table, low: int, high: int) -> pa.Table:
-    """The rows of these customers, of a table sorted by customer."""
-    parts, start = [rows.slice(0, 0)], 0
-    for codes in rows.column("code").chunks:
-        first, last = np.searchsorted(codes.to_numpy(), [low, high])
-        parts.append(rows.slice(start + int(first), int(last - first)))
-        start += len(codes)
-    return pa.concat_tables(parts)
-
-
 def last_moment(grid: Grid) -> datetime:
     """What is the last cutoff? No event at or after it is read at all."""
     return grid.instant(grid.days[-1])
@@ -107,10 +98,15 @@ def read_log(
     people = people_of(con, chosen)
     reading = Reading(con, plan, grid.phase_us, people, names)
     pieces = log.pieces(until, EVENTS_AT_ONCE)
-    segments = []
+    segments: list[Segment] = []
     for number, (source, rows) in enumerate(pieces):
         tables = reading.tables(source)
-        segments.append(kept_in(scratch / str(number), tables) if len(pieces) > 1 else tables)
+        if len(pieces) > 1:
+            (scratch / str(number)).mkdir()
+            in_files = {name: RowFile.write(scratch / str(number) / name, table) for name, table in tables.items()}
+            segments.append(in_files)
+        else:
+            segments.append(tables)
         progress(rows)
     everyone = {}
     shared = [f"rows_{step.name}" for step in plan.steps if step.everyone]
@@ -127,23 +123,3 @@ def read_log(
         segments=segments,
         everyone=everyone,
     )
-
-
-def joined(segments: Sequence[Segment], names: Sequence[str]) -> dict[str, pa.Table]:
-    """These tables over all segments."""
-    found = {name: [segment[name] for segment in segments if name in segment] for name in names}
-    return {name: pa.concat_tables(parts) for name, parts in found.items() if parts}
-
-
-def kept_in(folder: Path, tables: Segment) -> Segment:
-    """The same tables, in files that are read where needed."""
-    folder.mkdir(parents=True)
-    for name, table in tables.items():
-        with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
-    return opened(folder, tables)
-
-
-def opened(folder: Path, names: Iterator[str] | Segment | Sequence[str]) -> Segment:
-    """The tables of these names in the files of a folder."""
-    return {name: pa.ipc.open_file(pa.memory_map(str(folder / f"{name}.arrow"))).read_all() for name in names}

@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.days import added_up
-from features.history import EVENTS_AT_ONCE, History, Segment, joined
+from features.history import EVENTS_AT_ONCE, History, Segment
 from features.plan import Plan
 from features.reading import Reading, by_customer, names_of, people_of
+from features.row_files import RowFile, joined, whole
 from records.errors import InputError
 from records.events import EventLog
 from records.growth import growth
@@ -106,7 +107,7 @@ class _Store:
         ids = self._ids()
         known, events = np.full(len(ids), np.iinfo(np.int64).max), np.zeros(len(ids), np.int64)
         for segment in segments:
-            people = segment[PEOPLE]
+            people = whole(segment[PEOPLE])
             code = people.column("code").to_numpy()
             known[code] = np.minimum(known[code], people.column("known_us").to_numpy())
             events[code] += people.column("events").to_numpy()
@@ -116,7 +117,7 @@ class _Store:
 
     def _ids(self) -> pa.Array[Any]:
         """Who has which number? New customers get the next ones, so a number never changes its owner."""
-        parts = [self._read(segment, "ids").column(0) for segment in self.segments]
+        parts = [self._read(segment, "ids").whole().column(0) for segment in self.segments]
         chunks = [chunk for part in parts for chunk in part.chunks]
         return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
 
@@ -145,32 +146,30 @@ class _Store:
             return
         opened = [self._open(segment) for segment in small]
         tables = {name: self._together(name, opened) for name in self.days if any(name in one for one in opened)}
-        grouped = pa.concat_tables([segment[PEOPLE] for segment in opened]).group_by("code")
+        grouped = pa.concat_tables([whole(segment[PEOPLE]) for segment in opened]).group_by("code")
         people = grouped.aggregate([("known_us", "min"), ("events", "sum")]).rename_columns(PEOPLE_COLUMNS)
         tables[PEOPLE] = people.sort_by("code")
-        tables["ids"] = pa.concat_tables([self._read(segment, "ids") for segment in small])
+        tables["ids"] = pa.concat_tables([self._read(segment, "ids").whole() for segment in small])
         self.segments = [*kept, self._write(tables)]
 
     def _together(self, name: str, segments: Sequence[Segment]) -> pa.Table:
         """The same table of several segments as one."""
-        kinds, rows = self.days[name], pa.concat_tables([one[name] for one in segments if name in one])
+        kinds, rows = self.days[name], pa.concat_tables([whole(one[name]) for one in segments if name in one])
         return by_customer(rows) if kinds is None else added_up(rows, kinds)
 
     def _open(self, segment: dict[str, Any]) -> Segment:
         return {name: self._read(segment, name) for name in segment["tables"]}
 
-    def _read(self, segment: dict[str, Any], name: str) -> pa.Table:
-        return pa.ipc.open_file(pa.memory_map(str(self.folder / segment["folder"] / f"{name}.arrow"))).read_all()
+    def _read(self, segment: dict[str, Any], name: str) -> RowFile:
+        return RowFile(self.folder / segment["folder"] / name)
 
     def _write(self, tables: dict[str, pa.Table]) -> dict[str, Any]:
         """Write a segment, durably; only the manifest makes it count."""
         folder = self.folder / uuid4().hex
         folder.mkdir()
         for name, table in tables.items():
-            path = folder / f"{name}.arrow"
-            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-                writer.write_table(table)
-            sync_file(path)
+            RowFile.write(folder / name, table)
+            sync_file(folder / name)
         sync_folder(folder)
         events = int(pc.sum(tables[PEOPLE].column("events")).as_py() or 0)
         return {"folder": folder.name, "tables": [name for name in tables if name != "ids"], "events": events}
