@@ -14,6 +14,7 @@ from training.calibration import (
     fit_shift,
     holds,
     log_odds,
+    out_of_fold,
     sigmoid,
 )
 from training.candidates import Rows, Settings, fit_all, fit_candidates, fit_one, recency_alone
@@ -231,3 +232,13 @@ def test_the_regression_does_not_depend_on_blocks_or_on_the_width_of_numbers() -
 def test_odds_without_any_known_value_are_the_base_rate() -> None:
     nothing = fit_odds(0, np.full((100, 1), np.nan), np.r_[np.ones(30), np.zeros(70)])
     assert sigmoid(nothing.log_odds(np.full((1, 1), np.nan)))[0] == pytest.approx(0.3)
+
+
+def test_a_map_learnt_from_few_leavers_and_nearly_constant_scores_does_not_run_away() -> None:
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        p = sigmoid(-2.8 + rng.choice([0.002, 0.3, 3.0]) * rng.normal(0, 1, 755).round(1))
+        y = np.zeros(755)
+        y[rng.choice(755, 42, replace=False)] = 1
+        mapped = out_of_fold("beta", y, p, np.arange(755) // 3)
+        assert log_loss(y, mapped) < log_loss(y, np.full(755, 42 / 755)) + 0.02

@@ -19,6 +19,7 @@ Kind = Literal["none", "shift", "beta", "isotonic"]
 FOLDS = 5
 # A slice with fewer leavers or stayers than this cannot say anything about calibration.
 FEWEST_OF_EACH = 100
+FLATTEST = 1e-3
 
 
 def sigmoid(z: Floats) -> Floats:
@@ -88,22 +89,33 @@ def fit_beta(y: Floats, p: Floats) -> Calibration:
         both = log_odds(p)
         slope, intercept = newton(np.column_stack([both, np.ones(len(p))]), y)
         if slope <= 0:
-            return Calibration()
+            # The scores say nothing: nearly the base rate for everybody, and nobody overtakes another.
+            slope, intercept = FLATTEST, float(log_odds(np.array([y.mean()]))[0] - FLATTEST * both.mean())
         coefficients = np.array([slope, slope, intercept])
     return Calibration(kind="beta", coefficients=tuple(float(f"{value:.9g}") for value in coefficients))
 
 
-def newton(X: Floats, y: Floats, steps: int = 30) -> Floats:
-    """Logistic regression of a few columns, hardly penalised (1e-6 keeps it solvable)."""
+def newton(X: Floats, y: Floats, steps: int = 50) -> Floats:
+    """Logistic regression of a few columns, hardly penalised (1e-6 keeps it solvable).
+
+    A step that would raise the loss is halved: with few leavers and nearly constant scores a whole one runs away.
+    """
+
+    def loss(weights: Floats) -> float:
+        return float(row_losses(y, sigmoid(X @ weights)).sum() + 0.5e-6 * weights @ weights)
+
     weights = np.zeros(X.shape[1])
     for _ in range(steps):
         p = sigmoid(X @ weights)
         slope = X.T @ (p - y) + 1e-6 * weights
         curve = (X * (p * (1 - p))[:, None]).T @ X + 1e-6 * np.eye(X.shape[1])
-        step = np.linalg.solve(curve, slope)
-        weights = weights - np.clip(step, -5, 5)
-        if np.abs(step).max() < 1e-10:
+        step, before = np.linalg.solve(curve, slope), loss(weights)
+        size = 1.0
+        while size > 1e-6 and loss(weights - size * step) > before:
+            size /= 2
+        if size <= 1e-6 or np.abs(step).max() < 1e-10:
             break
+        weights = weights - size * step
     return np.asarray(weights, dtype=np.float64)
 
 
