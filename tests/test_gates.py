@@ -1,0 +1,142 @@
+"""May a model be put in use? Cases made by hand, where it is known who ought to win."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from training.calibration import log_odds, sigmoid
+from training.candidates import Rows, Settings
+from training.evaluation import Floats, log_loss
+from training.gates import Opponent, against, knows_more, worse_calibration
+from training.judging import Judged
+from training.slices import SliceRow, gaps, slice_table, worse_slices
+
+COUNT = 4_000
+
+
+def world(seed: int = 1) -> tuple[Floats, Floats, Floats]:
+    """Who left, the true chance, and recency, which knows a little of it."""
+    rng = np.random.default_rng(seed)
+    known, hidden = rng.normal(0, 0.4, COUNT), rng.normal(0, 1.0, COUNT)
+    p = sigmoid(-1.5 + known + hidden)
+    return (rng.random(COUNT) < p).astype(float), p, sigmoid(-1.35 + known)
+
+
+def judged(y: Floats, **scores: Floats) -> Judged:
+    rows = Rows(X=np.zeros((len(y), 1)), y=y, recency=np.zeros(len(y)), customers=np.arange(len(y)))
+    losses = {name: log_loss(y, p) for name, p in scores.items()}
+    return Judged(rows=rows, scores=scores, scorers={}, losses=losses, settings=Settings(), raw=scores)
+
+
+def opponent(scores: Floats, *, newer: bool = True) -> Opponent:
+    return Opponent(what="the model in use", scores=scores, newer=newer)
+
+
+Y, TRUE, RECENCY_SAYS = world()
+NOISE = np.random.default_rng(9).normal(0, 1, COUNT)
+
+
+def test_a_model_that_knows_more_than_recency_says_how_much() -> None:
+    knows, why = knows_more(judged(Y, recency=RECENCY_SAYS, logistic=TRUE), "logistic")
+    assert knows
+    assert why.startswith("logistic beats recency alone by 0.")
+
+
+def test_a_better_base_rate_alone_is_no_knowledge() -> None:
+    """Recency's floor comes from another time; the model only knows today's share of leavers."""
+    stale = sigmoid(log_odds(RECENCY_SAYS) + 0.8)
+    blind = np.full(COUNT, Y.mean()) + 1e-4 * NOISE
+    case = judged(Y, recency=stale, logistic=blind)
+    assert case.winner == "logistic"  # by log loss as it stands
+    knows, why = knows_more(case, "logistic")
+    assert not knows
+    assert "does not clearly beat recency alone" in why
+
+
+def test_a_clearly_better_model_replaces_and_a_clearly_worse_one_does_not() -> None:
+    better = judged(Y, recency=RECENCY_SAYS, logistic=TRUE)
+    promoted, why = against(better, opponent(RECENCY_SAYS, newer=False), {})
+    assert promoted
+    assert ": better by 0." in why
+    worse = judged(Y, recency=np.full(COUNT, 0.5), logistic=RECENCY_SAYS)
+    promoted, why = against(worse, opponent(TRUE), {})
+    assert not promoted
+    assert "worse beyond chance" in why
+
+
+def test_a_tie_is_taken_only_if_something_newer_was_learnt() -> None:
+    case = judged(Y, recency=RECENCY_SAYS, logistic=TRUE)
+    nearly = sigmoid(log_odds(TRUE) + 0.001 * NOISE)
+    assert against(case, opponent(nearly, newer=True), {})[0]
+    promoted, why = against(case, opponent(TRUE, newer=False), {})
+    assert not promoted
+    assert "nothing newer was learnt" in why
+
+
+def test_a_model_that_pays_with_one_group_is_refused() -> None:
+    """Better for nine in ten, and blind for the tenth."""
+    group = np.arange(COUNT) % 10 == 0
+    case = judged(Y, recency=RECENCY_SAYS, logistic=np.where(group, 0.5, TRUE))
+    plans = {"plan": ["fiber" if one else "mobile" for one in group]}
+    rival = opponent(RECENCY_SAYS)
+    assert against(case, rival, {})[0]
+    promoted, why = against(case, rival, plans)
+    assert not promoted
+    assert "worse for plan fiber" in why
+
+
+def test_worse_calibration_is_refused_beyond_chance_only() -> None:
+    crooked = sigmoid(2.2 * log_odds(TRUE) + 1.2)
+    assert worse_calibration(judged(Y, logistic=crooked), crooked, TRUE)
+    assert not worse_calibration(judged(Y, logistic=TRUE), TRUE, crooked)
+    assert not worse_calibration(judged(Y, logistic=crooked), crooked, crooked)
+
+
+# ── slices ───────────────────────────────────────────────────────────────────────────────────────────────────
+def rows_of(y: Floats) -> Rows:
+    return judged(y, logistic=TRUE).rows
+
+
+def test_slices_hold_everybody_once_and_the_rare_share_one() -> None:
+    towns = [f"town {number % 40}" if number % 3 else None for number in range(COUNT)]
+    table = slice_table(rows_of(Y), TRUE, {"region": towns, "plan": [None] * COUNT})
+    assert {row.attribute for row in table} == {"region"}
+    assert sum(row.rows for row in table) == COUNT
+    assert {"all others", "not known"} <= {row.value for row in table}
+    whole = next(row for row in table if row.value == "not known")
+    assert whole.log_loss_low < whole.log_loss < whole.log_loss_high
+    assert not whole.too_small
+    assert next(row for row in table if row.value.startswith("town")).too_small
+
+
+def test_a_gap_is_between_the_best_and_the_worst_large_slice() -> None:
+    half = np.arange(COUNT) < COUNT // 2
+    shifted = np.where(half, TRUE, sigmoid(log_odds(TRUE) + 1.0))
+    table = slice_table(rows_of(Y), shifted, {"channel": ["app" if one else "web" for one in half]})
+    (gap,) = gaps(table)
+    miscalibrated = {row.value: row.miscalibration for row in table}
+    assert gap.slices == 2
+    assert gap.miscalibration == pytest.approx(miscalibrated["web"] - miscalibrated["app"])
+    assert gap.miscalibration > 0.1
+    tiny = [replace(row, too_small=True) for row in table]
+    assert gaps(tiny) == ()
+    assert all(isinstance(row, SliceRow) for row in table)
+
+
+def test_many_slices_of_an_equal_model_seldom_lose_by_chance() -> None:
+    rng = np.random.default_rng(3)
+    lost = 0
+    for seed in range(10):
+        y, p, _ = world(seed)
+        one, other = (sigmoid(log_odds(p) + 0.2 * rng.normal(0, 1, COUNT)) for _ in range(2))
+        groups = {"region": [f"r{code}" for code in rng.integers(0, 10, COUNT)]}
+        lost += bool(worse_slices(rows_of(y), one, other, groups))
+    assert lost <= 2
+
+
+def test_values_must_fit_the_rows() -> None:
+    with pytest.raises(ValueError, match="has 1 values for 4000 rows"):
+        slice_table(rows_of(Y), TRUE, {"plan": ["a"]})
