@@ -78,7 +78,9 @@ class _Counted:
             self.tell(self.done, self.total)
 
 
-def write_signals(log: EventLog, as_of: datetime, out: Path, *, fitted: Fitted | None = None) -> int:
+def write_signals(
+    log: EventLog, as_of: datetime, out: Path, *, fitted: Fitted | None = None, progress: Progress | None = None
+) -> int:
     """How many people were seen before `as_of`? Their signals are written to `out`, as CSV or Parquet by its ending.
 
     The file holds nothing about the run that made it: the same log gives the same bytes.
@@ -90,7 +92,7 @@ def write_signals(log: EventLog, as_of: datetime, out: Path, *, fitted: Fitted |
         raise InputError(
             f"Cannot write signals to {out.name}.", remedy="End the name in .csv or .parquet.", file=str(out)
         )
-    table = build_signals(log, [as_of], fitted=fitted)
+    table = build_signals(log, [as_of], fitted=fitted, progress=progress)
     if out.suffix == ".csv":
         csv.write_csv(table, out)
     else:

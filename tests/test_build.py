@@ -22,6 +22,7 @@ from features.fitted import Fitted, fit
 from features.vocabulary import Vocabulary
 from records.errors import InputError
 from records.events import EventLog
+from serving.commands.shared_options import pace
 
 SLOW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 EARLIER = CUTOFF - timedelta(days=30)
@@ -219,3 +220,8 @@ def test_chosen_signals_are_columns_of_the_whole_table(past: Any, random: Any) -
 def test_an_unknown_signal_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no signal 'orders_31d'"):
         build_signals(EventLog(tmp_path), [CUTOFF], signals=["orders_31d"])
+
+
+def test_the_line_of_progress_says_speed_and_time_left() -> None:
+    assert pace(6_000_000, 20_000_000, 3.0) == "3,000,000 of 10,000,000 events, 1,000,000 events/s, 7 s left"
+    assert pace(0, 20, 0.0) == "0 of 10 events, 0 events/s, 0 s left"

@@ -20,6 +20,7 @@ from serving.commands.shared_options import (
     show_json,
     show_table,
     tell,
+    told_pace,
     wall_clock,
     writable,
 )
@@ -263,5 +264,5 @@ def features_build(
     writable(out)
     cutoff = as_of_or_default(place, as_of)
     fitted = fit_signals(place.log, cutoff, place.settings.churn, place.settings.company.timezone)
-    rows = write_signals(place.log, cutoff, out, fitted=fitted)
+    rows = write_signals(place.log, cutoff, out, fitted=fitted, progress=told_pace())
     tell(f"{rows} people written to {out}.")
