@@ -9,6 +9,7 @@ many kinds of it there were. Names of events and properties are data: they are q
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,8 +23,14 @@ from records.events import EventLog
 
 MOST_NUMBERS, MOST_TEXTS = 8, 4
 FEWEST_VALUES = 20
-LARGEST = 1_000_000_000
+LARGEST = 100_000_000
 """A number beyond it is no measurement; what is left can be squared and added up exactly."""
+
+PARTS = 10_000
+"""Numbers are kept as whole ten-thousandths: their sums and squares are exact on any engine."""
+
+_NO_MEASURE = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|key|hash|zip|phone)$)|[a-z]I[dD]$")
+"""Numbers under such a name tell things apart: their mean says nothing."""
 
 SAMPLE = 50_000
 """So many of the last events that have properties tell which there are."""
@@ -45,7 +52,7 @@ def sql_of(one: Property, *, number: bool) -> str:
     value = f"(properties->>{quoted(pointer)})" if one.key else "amount"
     if number:
         value = f"try_cast({value} as decimal(18, 4))"
-        value = f"case when {value} between -{LARGEST} and {LARGEST} then {value} end"
+        value = f"case when {value} between -{LARGEST} and {LARGEST} then ({value} * {PARTS})::bigint end"
     return f"case when name = {quoted(one.event)} then {value} end"
 
 
@@ -76,8 +83,8 @@ def fit_properties(
             order by count(value) desc, name, key"""
         ).fetchall()
     usable = [(Property(*row[:2]), *row[2:]) for row in found if row[2] >= FEWEST_VALUES and row[4] >= 2]
-    numbers = [one for one, count, numeric, _ in usable if numeric >= 0.9 * count]
-    texts = [one for one, _, _, _ in usable if one not in numbers]
+    numbers = [one for one, count, numeric, _ in usable if numeric >= 0.9 * count and not _NO_MEASURE.search(one.key)]
+    texts = [one for one, count, numeric, _ in usable if numeric < 0.9 * count]
     return tuple(numbers[:MOST_NUMBERS]), tuple(texts[:MOST_TEXTS])
 
 
@@ -109,8 +116,8 @@ def _value(name: str, events: Any) -> Any:
 
 
 def _square(name: str, events: Any) -> Any:
-    value = events[name].cast("decimal(19, 4)")
-    return (value * value).cast("decimal(38, 8)")
+    value = events[name].cast("decimal(19, 0)")
+    return (value * value).cast("decimal(38, 0)")
 
 
 def step(texts: Sequence[Property], events: tuple[str, ...]) -> tuple[Step, ...]:
@@ -181,7 +188,7 @@ def _of_number(signal: Any, fact: str, name: str, what: str) -> list[Signal]:
             name=f"property_{name}_last",
             question=f"What was the last {what}?",
             unit="as given",
-            value=column(f"{fact}_sum_latest"),
+            value=lambda t: getattr(t, f"{fact}_sum_latest").cast("float64") / float(PARTS),
         ),
         signal(
             name=f"property_{name}_sum_per_30d_of_tenure",
@@ -215,15 +222,15 @@ def _of_text(signal: Any, fact: str, name: str, what: str) -> list[Signal]:
 
 
 def _mean(fact: str, window: int, t: Columns) -> Any:
-    return ratio(getattr(t, f"{fact}_sum_{window}"), getattr(t, f"{fact}_n_{window}"))
+    return ratio(getattr(t, f"{fact}_sum_{window}"), getattr(t, f"{fact}_n_{window}")) / float(PARTS)
 
 
 def _deviation(fact: str, t: Columns) -> Any:
-    n = getattr(t, f"{fact}_n_365").cast("float64").nullif(0.0)
-    total, squares = (getattr(t, f"{fact}_{part}_365").cast("float64") for part in ("sum", "squares"))
-    return ((squares - total * total / n) / n).clip(0.0, None).sqrt()
+    # n·Σx² - (Σx)² in whole numbers of 38 digits: nothing cancels before the one division.
+    n, total, squares = (getattr(t, f"{fact}_{part}_365").cast("decimal(38, 0)") for part in ("n", "sum", "squares"))
+    return ratio(n * squares - total * total, n * n).sqrt() / float(PARTS)
 
 
 def _per_tenure(fact: str, t: Columns) -> Any:
     known = days_between(t.cutoff_us, t.known_us).clip(1.0, 90.0)
-    return 30.0 * getattr(t, f"{fact}_sum_90").cast("float64") / known
+    return 30.0 * getattr(t, f"{fact}_sum_90").cast("float64") / float(PARTS) / known

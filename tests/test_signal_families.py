@@ -182,6 +182,13 @@ def test_numbers_and_words_of_unknown_events_are_found_and_summed(tmp_path: Path
     assert {f"{number}_mean_30d_to_365d", f"{number}_sum_per_30d_of_tenure"} <= names
 
 
+def test_a_number_that_names_something_is_no_measurement(tmp_path: Path) -> None:
+    carried = {"session_id": 7, "userId": 8, "ID": 9, "paid": 3, "length": 2}
+    rows = [event(50, "x", properties={key: n + value for key, value in carried.items()}) for n in range(30)]
+    numbers, texts = fit_properties(log_of(tmp_path, numbered(rows)), CUTOFF, ("x",))
+    assert ([one.key for one in numbers], texts) == (["length", "paid"], ())
+
+
 def test_properties_are_chosen_by_frequency_before_the_moment_only(tmp_path: Path) -> None:
     rows = [event(50, "x", properties={"a": n, "b": f"{n}k"}) for n in range(30)]
     rows += [event(40, "x", properties={"a": n}) for n in range(30)]
