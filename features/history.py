@@ -47,7 +47,7 @@ class History:
     events: Whole  # how many events each has
     names: Mapping[str, int]  # since which day there are events of each name, over all customers
     segments: Sequence[Segment]
-    everyone: Segment = field(default_factory=dict)  # rows of all customers, for steps that look at all
+    everyone: Mapping[str, pa.Table] = field(default_factory=dict)  # rows of all customers, for steps that look at all
 
     def chunks(self, cutoffs: int) -> list[tuple[int, int]]:
         """Ranges of customers whose rows are worked on together."""
@@ -108,6 +108,7 @@ def read_log(
         else:
             segments.append(tables)
         progress(rows)
+        pa.default_memory_pool().release_unused()  # the next piece, or the signals, need it
     everyone = {}
     shared = [f"rows_{step.name}" for step in plan.steps if step.everyone]
     if shared and customers is None:

@@ -60,10 +60,10 @@ def one_table(tables: list[pa.Table], made: Plan) -> pa.Table:
     order = None
     for kind in kinds:
         whole = _one_array(columns.pop(0) if columns else [], kind)
-        arrays.append(whole if order is None else whole.take(order))
+        arrays.append(_zero_under_null(whole if order is None else whole.take(order)))
         if len(arrays) == 2 and (order := _order(*arrays)) is not None:
             arrays = [array.take(order) for array in arrays]
-    return pa.table([_zero_under_null(array) for array in arrays], names=names)
+    return pa.table(arrays, names=names)
 
 
 def _order(customers: pa.Array[Any], cutoffs: pa.Array[Any]) -> pa.Array[Any] | None:
