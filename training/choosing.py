@@ -29,8 +29,9 @@ STRENGTHS = (0.2, 1.0)
 HALF_LIVES = (None, 180.0, 90.0)
 # Choosing a ridge needs fewer rows than fitting one.
 ROWS_TO_CHOOSE = 30_000
-# Something else than the default must be better by so much log loss: below it folds differ by luck.
-WORTH = 2e-4
+# Something else than the default must be better in every fold and by so much log loss on average: early cutoffs of a
+# young log are a poor likeness of today's, and what they prefer by a little costs as much later.
+WORTH = 1e-3
 # A fold needs so many leavers and stayers on both sides.
 FEWEST_OF_EACH = 20
 
@@ -124,17 +125,29 @@ def best(
     options: Sequence[Settings],
     scores: list[Floats] | None = None,
 ) -> tuple[Settings, list[Floats]]:
-    """The option with the lowest loss, and its scores; the default unless another is better by more than WORTH."""
-    found = default, scores or [linear_scores(examples, fold, default) for fold in folds]
-    lowest = mean_loss(examples, folds, found[1]) - WORTH
+    """The option with the lowest loss, and its scores; the default unless another is clearly better."""
+    labels = [examples.rows([fold.judge]).y for fold in folds]
+    start = scores or [linear_scores(examples, fold, default) for fold in folds]
+    plain = losses_of(labels, start)
+    found, lowest = (default, start), plain.mean()
     for option in options:
         if option == default:
             continue
         tried = [linear_scores(examples, fold, option) for fold in folds]
-        loss = mean_loss(examples, folds, tried)
-        if loss < lowest:
-            found, lowest = (option, tried), loss
+        losses = losses_of(labels, tried)
+        if clearly_lower(losses, plain) and losses.mean() < lowest:
+            found, lowest = (option, tried), losses.mean()
     return found
+
+
+def losses_of(labels: Sequence[Floats], scores: Sequence[Floats]) -> Floats:
+    """The log loss of each fold; every fold counts alike, however many customers it has."""
+    return np.array([log_loss(y, sigmoid(found)) for y, found in zip(labels, scores, strict=True)])
+
+
+def clearly_lower(losses: Floats, default: Floats) -> bool:
+    """Lower in every fold, and by more than WORTH on average?"""
+    return bool((losses < default).all() and (default - losses).mean() > WORTH)
 
 
 def linear_scores(examples: Examples, fold: Fold, settings: Settings) -> Floats:
@@ -171,26 +184,17 @@ def mean_curve(curves: Sequence[list[float]]) -> Floats:
 
 
 def choose_pair(labels: Sequence[Floats], scores: Mapping[str, Sequence[Floats]]) -> tuple[str, str]:
-    """The two kinds whose mean did best over the folds: good ones that err differently.
+    """The two kinds whose mean did best over the folds; logistic and trees unless others are clearly better.
 
     Two forests err alike, and the tuned one was chosen on these very folds: they are no pair.
     """
     losses = {
-        pair: float(
-            np.mean(
-                [
-                    log_loss(y, sigmoid((one + other) / 2))
-                    for y, one, other in zip(labels, scores[pair[0]], scores[pair[1]], strict=True)
-                ]
-            )
+        pair: losses_of(
+            labels, [(one + other) / 2 for one, other in zip(*(scores[kind] for kind in pair), strict=True)]
         )
         for pair in combinations(scores, 2)
         if pair != (LIGHTGBM, TUNED)
     }
-    return min(losses, key=lambda pair: losses[pair])
-
-
-def mean_loss(examples: Examples, folds: Sequence[Fold], scores: Sequence[Floats]) -> float:
-    """Every fold counts alike, however many customers it has."""
-    pairs = zip(folds, scores, strict=True)
-    return float(np.mean([log_loss(examples.rows([fold.judge]).y, sigmoid(found)) for fold, found in pairs]))
+    default = Settings().pair
+    better = [pair for pair in losses if clearly_lower(losses[pair], losses[default])]
+    return min(better, key=lambda pair: float(losses[pair].mean()), default=default)
