@@ -186,7 +186,9 @@ def _compared(home: Home, model: Model, row: Outreach, score: Score, run: Run) -
     if not hashes:
         return [Part(part="signals", same=False, said="the log knows nothing of this customer before the cutoff")], None
     probability = float(model.predict(signals)[0])
-    reasons = reasons_of(model, signals, home.settings.company.currency)[0] if score.reasons else []
+    # Whoever was scored without reasons was also planned without them.
+    wanted = score.reasons or row.reasons
+    reasons = reasons_of(model, signals, home.settings.company.currency)[0] if wanted else []
     topics = topics_of(model, signals, home.log)[0]
     count = f"{len(model.signal_names)} signals before {run.as_of:%Y-%m-%d %H:%M} UTC"
     pairs = (
