@@ -32,7 +32,10 @@ def scored_row(home: Home) -> Outreach:
     query = (
         select(outreach)
         .join(scores, scores.c.score_id == outreach.c.score_id)
-        .where(outreach.c.list_id == select(outreach.c.list_id).order_by(outreach.c.list_id.desc()).limit(1))
+        .where(
+            outreach.c.list_id
+            == select(outreach.c.list_id).order_by(outreach.c.list_id.desc()).limit(1).scalar_subquery()
+        )
         .order_by(outreach.c.churn_probability.desc(), outreach.c.outreach_id)
     )
     with home.engine.connect() as connection:
