@@ -24,6 +24,7 @@ from serving.triggers import find, people_sql
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from training.labels import ChurnOptions
     from training.model import Model
 
 Reasons = Literal["top", "all", "none"]
@@ -79,18 +80,10 @@ def score(
     from features.build import build_signals
     from serving.watching import keep_drift
     from training.definitions import definitions
-    from training.labels import eligible
     from training.model import row_hashes
 
     churn = definitions(settings.churn)[definition]
-    who = eligible(log, [as_of], churn)[as_of]
-    if not who:
-        raise NotEnoughData(
-            f"Nobody is an active customer at {as_of:%Y-%m-%d %H:%M} UTC.",
-            remedy="Check --as-of, and `active_within_days` and `activity` under [churn].",
-            found=0,
-            needed=1,
-        )
+    who = active_customers(log, as_of, churn)
     if settings.engine.url:
         from training.spark_scoring import scored_on_spark
 
@@ -115,6 +108,21 @@ def score(
     save_run(engine, run, _rows(run, customers, probabilities, bands, said, topics, hashes))
     keep_drift(engine, log, model, run, signals, np.asarray(probabilities))
     return ScoringRun(run=run, table=_table(customers, as_of, probabilities, bands, said, topics, version))
+
+
+def active_customers(log: EventLog, as_of: datetime, churn: ChurnOptions) -> list[str]:
+    """Who can be scored, sorted. Raises NotEnoughData if that is nobody."""
+    from training.labels import eligible
+
+    who = eligible(log, [as_of], churn)[as_of]
+    if not who:
+        raise NotEnoughData(
+            f"Nobody is an active customer at {as_of:%Y-%m-%d %H:%M} UTC.",
+            remedy="Check --as-of, and `active_within_days` and `activity` under [churn].",
+            found=0,
+            needed=1,
+        )
+    return who
 
 
 def _rows(

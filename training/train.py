@@ -168,11 +168,29 @@ def train(
         ),
     )
     registry = Registry(mlruns)
+    unseen = unseen_figures(examples, judged)
+    say("report: walking through the finished cutoffs once more")
+    content = judged_content(log, model, registry, examples, judged, result, training, now, unseen, answered)
+    return store(registry, model, content, result, examples, unseen, say)
+
+
+def judged_content(
+    log: EventLog,
+    model: Model,
+    registry: Registry,
+    examples: Examples,
+    judged: Judged,
+    result: IssueResult,
+    training: TrainingOptions,
+    now: datetime,
+    unseen: Mapping[str, Estimate],
+    answered: Collection[str] | None,
+) -> Content:
+    """What the gate says of the model, and all that the report tells of it."""
+    definition = str(model.settings["definition"])
     attributes = judged_attributes(log, examples, judged)
     promote, why = gate(judged, registry.champion_or_none(definition), model, attributes)
-    say("report: walking through the finished cutoffs once more")
-    unseen = unseen_figures(examples, judged)
-    content = content_of(
+    return content_of(
         model,
         judged,
         examples,
@@ -187,7 +205,6 @@ def train(
         answered=answered,
         notes=unseen_notes(unseen),
     )
-    return store(registry, model, content, result, examples, unseen, say)
 
 
 def unseen_figures(examples: Examples, judged: Judged) -> dict[str, Estimate]:
