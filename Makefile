@@ -12,7 +12,7 @@ else
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: run test check install serve bench featuretools soak java spark clean
+.PHONY: bench-train run test check install serve bench featuretools soak java spark clean
 
 run: install
 	@$(BIN)/pehle demo
@@ -60,6 +60,9 @@ featuretools: $(VENV)/.made
 	@$(PYTHON) -m venv $(VENV)/featuretools
 	@$(VENV)/featuretools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r tests/benchmarks/featuretools.lock
+
+bench-train: $(VENV)/.tests
+	@$(BIN)/python tests/benchmarks/train_bench.py
 
 soak: $(VENV)/.tests
 	@$(BIN)/python -m pytest -q -m soak
