@@ -41,9 +41,16 @@ def at_grid(
             moments = table.column("cutoff_us").to_numpy()
             for moment, parts in found.items():
                 first, last = np.searchsorted(moments, [moment, moment + 1])
-                parts.append(table.slice(int(first), int(last - first)))
+                if last > first:
+                    parts.append(_copied(table.slice(int(first), int(last - first))))
         progress(int(history.events[low:high].sum()))
-    return [table for tables in found.values() for table in tables if table.num_rows]
+    return [table for tables in found.values() for table in tables]
+
+
+def _copied(table: pa.Table) -> pa.Table:
+    """The same rows in memory of Arrow, which takes each column back as it is dropped. DuckDB keeps all or none."""
+    columns = [pa.concat_arrays(column.chunks) for column in table.columns]
+    return pa.table(columns, names=table.column_names)
 
 
 def one_table(tables: list[pa.Table], made: Plan) -> pa.Table:
