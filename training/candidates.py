@@ -70,7 +70,7 @@ class Settings:
         if self.rounds_at is None:
             return rounds
         times = float(rows / self.rounds_at) ** (1 / 3)
-        return int(round(rounds * min(2.0, max(1.0, times))))
+        return round(rounds * min(2.0, max(1.0, times)))
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"tuned": dict(self.tuned)}
