@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
+from features.building import workplace
 from features.cutoffs import grids
 from features.fitted import Fitted, fit
-from features.history import EVENTS_AT_ONCE, last_moment, read_log
+from features.history import pieces_of, read_log
 from features.own import with_own
 from features.plan import plan
 from features.rollup_store import kept_history
@@ -40,27 +41,27 @@ def build_signals(
     With `signals` only these columns are made, in the order of the catalog, and only what they need is computed.
     With `rollup` the rows made of the log are kept below its folder and next time only new events are read: the same
     table for the price of a day, where the same signals are asked for night after night.
+    A build of a long log that was stopped goes on from there once the same is asked of the same log.
     `progress` is called with the events done and the events in all, each event being read once and used once.
     """
     made = plan(
         fitted or (fit(log, min(cutoffs)) if cutoffs else Fitted()), None if signals is None else tuple(signals)
     )
     found = grids(cutoffs)
-    counted = _Counted(
-        2 * sum(rows for grid in found for _, rows in log.pieces(last_moment(grid), EVENTS_AT_ONCE)), progress
-    )
+    logs = [pieces_of(log, grid) for grid in found]
+    counted = _Counted(2 * sum(rows for one in logs for _, rows in one), progress)
+    resumable = not rollup and any(len(one) > 1 for one in logs)
     pieces: list[pa.Table] = []
-    for grid in found:
-        with (
-            log.connection(threads) as con,
-            TemporaryDirectory(dir=log.data if log.data.is_dir() else None, prefix="spill-") as scratch,
-        ):
-            if rollup:
-                history = kept_history(con, log, made, grid.phase_us, counted)
-            else:
-                history = read_log(con, log, made, grid, Path(scratch), customers=customers, progress=counted)
-            history = with_own(con, log, made, history)
-            pieces += at_grid(con, made, grid, history, customers if rollup else None, counted)
+    with workplace(log, made, found, customers) if resumable else nullcontext() as folder:
+        for grid in found:
+            kept = folder / str(grid.phase_us) if folder else None
+            with log.connection(threads) as con:
+                if rollup:
+                    history = kept_history(con, log, made, grid.phase_us, counted)
+                else:
+                    history = read_log(con, log, made, grid, kept, customers=customers, progress=counted)
+                history = with_own(con, log, made, history)
+                pieces += at_grid(con, made, grid, history, customers if rollup else None, kept, counted)
     counted(counted.total)
     return one_table(pieces, made)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ import pyarrow as pa
 from features.cutoffs import Grid
 from features.plan import Plan
 from features.reading import Reading, names_of, people_of
-from features.row_files import RowFile, between, joined
+from features.row_files import RowFile, between, joined, kept_tables
 from features.sorted_rows import Whole
 from records.events import EventLog
 
@@ -74,19 +75,25 @@ def last_moment(grid: Grid) -> datetime:
     return grid.instant(grid.days[-1])
 
 
+def pieces_of(log: EventLog, grid: Grid) -> list[tuple[str, int]]:
+    """In which pieces is the log read for these cutoffs? SQL of each, and how many events it has."""
+    return log.pieces(last_moment(grid), EVENTS_AT_ONCE)
+
+
 def read_log(
     con: duckdb.DuckDBPyConnection,
     log: EventLog,
     plan: Plan,
     grid: Grid,
-    scratch: Path,
+    kept: Path | None,
     *,
     customers: Sequence[str] | None,
     progress: Callable[[int], None],
 ) -> History:
     """The history of everybody (or of these customers) before the last cutoff of the grid.
 
-    `scratch` is a folder for the rows of long logs; `progress` is told of every piece how many events it had.
+    `kept` is a folder for the rows of long logs, pieces in it are not read again; `progress` is told of every piece
+    how many events it had.
     """
     until = last_moment(grid)
     whole = log.relation_sql(until)
@@ -97,16 +104,11 @@ def read_log(
         chosen = f"(select * from {whole} semi join chosen_customers using (customer_id))"  # noqa: S608
     people = people_of(con, chosen)
     reading = Reading(con, plan, grid.phase_us, people, names)
-    pieces = log.pieces(until, EVENTS_AT_ONCE)
+    pieces = pieces_of(log, grid)
     segments: list[Segment] = []
     for number, (source, rows) in enumerate(pieces):
-        tables = reading.tables(source)
-        if len(pieces) > 1:
-            (scratch / str(number)).mkdir()
-            in_files = {name: RowFile.write(scratch / str(number) / name, table) for name, table in tables.items()}
-            segments.append(in_files)
-        else:
-            segments.append(tables)
+        make = partial(reading.tables, source)
+        segments.append(make() if kept is None else kept_tables(kept / str(number), make))
         progress(rows)
         pa.default_memory_pool().release_unused()  # the next piece, or the signals, need it
     everyone = {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
+from records.manifest import sync_file, sync_folder
 
 ROWS_PER_BATCH = 65_536
 
@@ -65,3 +68,18 @@ def joined(segments: Sequence[Mapping[str, pa.Table | RowFile]], names: Sequence
     """These tables over all segments, in memory."""
     found = {name: [whole(segment[name]) for segment in segments if name in segment] for name in names}
     return {name: pa.concat_tables(parts) for name, parts in found.items() if parts}
+
+
+def kept_tables(folder: Path, make: Callable[[], Mapping[str, pa.Table]]) -> dict[str, RowFile]:
+    """The tables in this folder. Where it does not exist they are made: written aside, brought to the disk, named."""
+    if not folder.is_dir():
+        aside = folder.with_name(f"{folder.name}.unfinished")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        for name, table in make().items():
+            RowFile.write(aside / name, table)
+            sync_file(aside / name)
+        sync_folder(aside)
+        aside.rename(folder)
+        sync_folder(folder.parent)
+    return {path.name: RowFile(path) for path in sorted(folder.iterdir())}

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from features.at_cutoffs import AtCutoffs
 from features.cutoffs import Grid
 from features.history import History
 from features.plan import Plan
+from features.row_files import kept_tables, whole
+
+SIGNALS = "signals"
 
 
 def at_grid(
@@ -21,11 +27,13 @@ def at_grid(
     grid: Grid,
     history: History,
     customers: Sequence[str] | None,
+    kept: Path | None,
     progress: Callable[[int], None],
 ) -> list[pa.Table]:
     """The signals at the cutoffs of a grid: tables of one cutoff and some customers (or only `customers`) each.
 
-    `progress` is told how many events the customers had whose signals are made.
+    `kept` is a folder for the signals of long logs, those in it are not made again; `progress` is told how many events
+    the customers had whose signals are made.
     """
     work = AtCutoffs(con, made, grid, history.names, history.everyone)
     wanted = np.ones(len(history.ids), dtype=bool)
@@ -35,9 +43,8 @@ def at_grid(
     found: dict[int, list[pa.Table]] = {grid.day_us(day): [] for day in grid.days}
     for low, high in history.chunks(len(grid.days)):
         if wanted[low:high].any():
-            table = work.signals(history.rows(low, high), history.known_us[low:high], wanted[low:high])
-            ids = history.ids.slice(low, high - low).take(table.column("code").combine_chunks())
-            table = table.set_column(0, "customer_id", ids)
+            make = partial(_of_chunk, work, history, low, high, wanted[low:high])
+            table = whole((make() if kept is None else kept_tables(kept / f"signals-{low}", make))[SIGNALS])
             moments = table.column("cutoff_us").to_numpy()
             for moment, parts in found.items():
                 first, last = np.searchsorted(moments, [moment, moment + 1])
@@ -45,6 +52,14 @@ def at_grid(
                     parts.append(_copied(table.slice(int(first), int(last - first))))
         progress(int(history.events[low:high].sum()))
     return [table for tables in found.values() for table in tables]
+
+
+def _of_chunk(
+    work: AtCutoffs, history: History, low: int, high: int, wanted: NDArray[np.bool_]
+) -> Mapping[str, pa.Table]:
+    table = work.signals(history.rows(low, high), history.known_us[low:high], wanted)
+    ids = history.ids.slice(low, high - low).take(table.column("code").combine_chunks())
+    return {SIGNALS: table.set_column(0, "customer_id", ids)}
 
 
 def _copied(table: pa.Table) -> pa.Table:
@@ -66,8 +81,8 @@ def one_table(tables: list[pa.Table], made: Plan) -> pa.Table:
     arrays: list[pa.Array[Any]] = []
     order = None
     for kind in kinds:
-        whole = _one_array(columns.pop(0) if columns else [], kind)
-        arrays.append(_zero_under_null(whole if order is None else whole.take(order)))
+        column = _one_array(columns.pop(0) if columns else [], kind)
+        arrays.append(_zero_under_null(column if order is None else column.take(order)))
         if len(arrays) == 2 and (order := _order(*arrays)) is not None:
             arrays = [array.take(order) for array in arrays]
     return pa.table(arrays, names=names)
