@@ -52,7 +52,7 @@ def asked_after(rows: list[dict[str, str]], day: date) -> dict[str, set[str]]:
     return asked
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_callers_of_1655_are_ranked_as_well_as_was_promised(shared_data: Path, tmp_path: Path) -> None:
     rows, day = tickets(shared_data), date(2016, 4, 25)
     file, out, home = tmp_path / "before.csv", tmp_path / "scores.parquet", tmp_path / "home"

@@ -67,7 +67,7 @@ def test_the_example_is_short() -> None:
     assert len(EXAMPLE.read_text().splitlines()) <= 30
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_example_reproduces_the_known_figure_from_the_raw_file(shared_data: Path) -> None:
     raw = shared_data / "cdnow" / "CDNOW_master.txt"
     done = subprocess.run(
