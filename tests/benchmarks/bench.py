@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ import pyarrow.parquet as pq
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-from bench_log import END, drawn_log  # noqa: E402
+from bench_log import END, drawn_log, one_more_day  # noqa: E402
 from eighty import EIGHTY, monthly  # noqa: E402
 
 from records.events import EventLog  # noqa: E402
@@ -66,12 +67,13 @@ class Bench:
 
     def __init__(self, log: EventLog, folder: Path, *, check: bool) -> None:
         self.log, self.folder, self.check = log, folder, check
+        self.events = log.summary().count
         self.scanned = self._contest("scan", monthly(END))["seconds"]
 
     def run(self, names: Sequence[str]) -> None:
         """Everybody asked for, each with a line."""
-        size = self.log.summary()
-        say(f"{size.count:,} events, {size.customers:,} customers, {len(EIGHTY)} signals, 6 cutoffs")
+        customers = self.log.summary().customers
+        say(f"{self.events:,} events, {customers:,} customers, {len(EIGHTY)} signals, 6 cutoffs")
         say(f"{'':34}{'CPU-s':>8}{'scans':>8}{'rows/CPU-s':>12}{'peak GB':>9}")
         say(f"{'scan of the Parquet, once':34}{self.scanned:8.2f}")
         if "ours" in names:
@@ -79,6 +81,21 @@ class Bench:
         for name, title in PEERS.items():
             if name in names:
                 self._peer(name, title, compared="ours" in names)
+        if "incremental" in names:
+            self._tonight()
+
+    def _tonight(self) -> None:
+        """The signals of everybody at one cutoff after one new day, the log before it being rolled up already."""
+        tonight = [END + timedelta(days=1)]
+        followed = EventLog(shutil.copytree(self.log.data, self.folder / "followed"))
+        self._contest("tonight", [END], log=followed)
+        one_more_day(followed, self.events)
+        answer = self._contest("tonight", tonight, out="tonight", log=followed)
+        verdict = ""
+        if self.check:
+            self._contest("ours", tonight, out="anew", log=followed)
+            verdict = "= ours" if same(self.folder / "anew.parquet", self.folder / "tonight.parquet") else "DIFFERS"
+        self._line("ours, one new day, one cutoff", answer, verdict)
 
     def _peer(self, name: str, title: str, *, compared: bool) -> None:
         if name == "featuretools_dfs" and not FEATURETOOLS.exists():
@@ -90,11 +107,12 @@ class Bench:
             verdict = "= ours" if same(self.folder / "ours.parquet", self.folder / f"{name}.parquet") else "DIFFERS"
         self._line(title, answer, verdict)
 
-    def _contest(self, name: str, cutoffs: Sequence[datetime], out: str = "") -> Answer:
+    def _contest(self, name: str, cutoffs: Sequence[datetime], out: str = "", log: EventLog | None = None) -> Answer:
         """What one contestant took."""
+        log = log or self.log
         specification = {
-            "log": str(self.log.data),
-            "files": [str(self.log.folder / part.path) for part in read_manifest(self.log.folder).parts],
+            "log": str(log.data),
+            "files": [str(log.folder / part.path) for part in read_manifest(log.folder).parts],
             "cutoffs_us": [int(cutoff.timestamp()) * 1_000_000 for cutoff in cutoffs],
             "out": str(self.folder / f"{out}.parquet") if out and self.check else None,
         }

@@ -15,6 +15,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ sys.path[:0] = [str(HERE), str(HERE / "peers"), str(HERE.parents[1])]
 Work = Callable[[], Any]
 
 
-def ours(specification: dict[str, Any]) -> Work:
-    """Our signals from scratch."""
+def ours(specification: dict[str, Any], *, rollup: bool = False) -> Work:
+    """Our signals from scratch, or from what was kept of the log last time."""
     from eighty import EIGHTY
     from ours import fitted_words, log_and_cutoffs
 
@@ -36,7 +37,7 @@ def ours(specification: dict[str, Any]) -> Work:
 
     log, cutoffs = log_and_cutoffs(specification)
     fitted = fitted_words()
-    return lambda: build_signals(log, cutoffs, fitted=fitted, signals=EIGHTY, threads=2)
+    return lambda: build_signals(log, cutoffs, fitted=fitted, signals=EIGHTY, rollup=rollup, threads=2)
 
 
 def scan(specification: dict[str, Any]) -> Work:
@@ -58,7 +59,7 @@ def peer(name: str, specification: dict[str, Any]) -> Work:
 def main() -> None:
     """Run it and say what it took."""
     name, specification = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
-    known = {"ours": ours, "scan": scan}
+    known = {"ours": ours, "tonight": partial(ours, rollup=True), "scan": scan}
     work = known[name](specification) if name in known else peer(name, specification)
     before = time.process_time()
     made = work()
