@@ -49,7 +49,7 @@ def test_one_event_becomes_one_message_becomes_one_event(trained_home: Path, tmp
     assert planned is not None
     assert (planned.play, planned.channel, planned.state) == ("payment_help", "whatsapp", State.PLANNED)
     assert planned.churn_probability is not None
-    assert len(planned.reasons) == 3
+    assert 1 <= len(planned.reasons) <= 3  # as many as the model in use looks at
     # ── goes out once, exactly as approved ────────────────────────────────────────────────────────────────
     approve(home.engine, [outreach_id], "Meera Iyer", now, expected=1)
     jobs.send(home, planned.send_at, "sender")
