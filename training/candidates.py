@@ -69,7 +69,7 @@ class Settings:
         """More rows bear more trees: the cube root of how many more, at most twice."""
         if self.rounds_at is None:
             return rounds
-        times = float(rows / self.rounds_at) ** (1 / 3)
+        times = float((rows / self.rounds_at) ** (1 / 3))
         return round(rounds * min(2.0, max(1.0, times)))
 
     def to_json(self) -> dict[str, Any]:
