@@ -12,7 +12,7 @@ else
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: bench-train run test check install serve bench featuretools soak java spark clean
+.PHONY: bench-train run test test-0 test-1 check install serve bench featuretools soak java spark clean
 
 run: install
 	@$(BIN)/pehle demo
