@@ -140,8 +140,3 @@ def fit_candidates(
     }
     found = {kind: Scorer(kind=kind, parts=part) for kind, part in parts.items()}
     return found | {AVERAGE: mean_of(parts, (LOGISTIC, LIGHTGBM))}, taken
-
-
-def refit(kind: str, rows: Rows, *, seed: int, threads: int, rounds: int) -> Scorer:
-    """One kind of `fit_candidates` once more, on other rows."""
-    return fit_one(kind, rows, Settings(rounds=rounds), seed=seed, threads=threads, bags=1)
