@@ -17,7 +17,7 @@ from training.calibration import (
     out_of_fold,
     sigmoid,
 )
-from training.candidates import Rows, Settings, fit_all, fit_candidates, fit_one, recency_alone
+from training.candidates import Rows, Settings, fit_all, fit_one, recency_alone
 from training.evaluation import Floats, auroc, log_loss, row_losses
 from training.linear import BLOCK, fit_linear, fit_odds
 from training.scorers import Scorer, Trees, scorer_from_json, scorer_to_json
@@ -40,22 +40,22 @@ FIT, HELD = rows_of(1), rows_of(2)
 
 
 def test_every_candidate_beats_recency_alone_where_there_is_more_to_know() -> None:
-    fitted, _ = fit_candidates(FIT, None, seed=1, threads=1, max_rounds=80, rounds=80)
+    fitted = fit_all(FIT, Settings(rounds=80), seed=1, threads=1, bags=1)
     floor = log_loss(HELD.y, recency_alone(FIT).predict(HELD.recency[:, None]))
-    assert set(fitted) == {"logistic", "lightgbm", "average"}
-    for name, scorer in fitted.items():
-        assert log_loss(HELD.y, scorer.predict(HELD.X)) < floor - 0.02, name
+    assert list(fitted) == ["recency", "logistic", "lightgbm", "average"]
+    for name in ("logistic", "lightgbm", "average"):
+        assert log_loss(HELD.y, fitted[name].predict(HELD.X)) < floor - 0.02, name
 
 
 def test_the_average_is_the_mean_of_both_in_log_odds() -> None:
-    fitted, _ = fit_candidates(FIT, None, seed=1, threads=1, max_rounds=20, rounds=20)
+    fitted = fit_all(FIT, Settings(rounds=20), seed=1, threads=1, bags=1)
     both = (fitted["logistic"].log_odds(HELD.X) + fitted["lightgbm"].log_odds(HELD.X)) / 2
     np.testing.assert_allclose(fitted["average"].log_odds(HELD.X), both, rtol=1e-12)
 
 
 def test_two_fits_of_the_same_rows_are_the_same_to_the_bit() -> None:
     def texts() -> list[str]:
-        fitted, _ = fit_candidates(FIT, HELD, seed=5, threads=2, max_rounds=60)
+        fitted = fit_all(FIT, Settings(rounds=60), seed=5, threads=2)
         return [repr(part) for _, part in fitted["average"].parts]
 
     assert texts() == texts()

@@ -17,7 +17,7 @@ from features.fitted import Fitted
 from features.vocabulary import Vocabulary
 from records.errors import ModelError
 from training.calibration import Calibration
-from training.candidates import Rows, fit_candidates
+from training.candidates import Rows, Settings, fit_all
 from training.issues import IssueModel
 from training.labels import IssueOptions
 from training.model import MANIFEST_FILE, MODEL_FILE, Model
@@ -53,7 +53,7 @@ def rows() -> Rows:
 
 @pytest.fixture(scope="module")
 def scorers(rows: Rows) -> dict[str, Scorer]:
-    return fit_candidates(rows, None, seed=7, threads=1, max_rounds=20, rounds=20)[0]
+    return fit_all(rows, Settings(rounds=20), seed=7, threads=1, bags=1)
 
 
 def model_of(scorer: Scorer) -> Model:

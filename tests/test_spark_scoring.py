@@ -17,7 +17,7 @@ from features.catalog import catalog
 from features.fitted import Fitted
 from features.spark import session
 from records.errors import ModelError
-from training.candidates import fit_candidates
+from training.candidates import Settings, fit_all
 from training.model import MODEL_FILE
 from training.spark_scoring import SCORE, received, scored_on_spark, with_scores
 
@@ -36,7 +36,7 @@ def spark() -> SparkSession:
 @pytest.mark.parametrize("kind", ["logistic", "lightgbm", "average"])
 def test_spark_scores_as_this_process_does(spark: SparkSession, kind: str) -> None:
     rows = some_rows()
-    model = model_of(fit_candidates(rows, None, seed=7, threads=1, max_rounds=20, rounds=20)[0][kind])
+    model = model_of(fit_all(rows, Settings(rounds=20), seed=7, threads=1, bags=1)[kind])
     table = table_of(rows.X)
     signals = spark.createDataFrame(table).repartition(3)
     scored = with_scores(signals, model).toArrow().sort_by("customer_id")
@@ -48,7 +48,7 @@ def test_spark_scores_as_this_process_does(spark: SparkSession, kind: str) -> No
 
 def test_a_worker_refuses_a_model_altered_on_its_way(tmp_path: Path) -> None:
     rows = some_rows()
-    model = model_of(fit_candidates(rows, None, seed=7, threads=1, max_rounds=20, rounds=20)[0]["logistic"])
+    model = model_of(fit_all(rows, Settings(rounds=20), seed=7, threads=1, bags=1)["logistic"])
     sha256 = model.save(tmp_path)
     sent = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(ModelError, match="altered"):
@@ -63,7 +63,7 @@ def test_signals_and_scores_come_from_spark_together(spark: SparkSession, tmp_pa
         for person in PEOPLE
     ]
     log, drawn = log_of(tmp_path, numbered(rows)), some_rows()
-    scorer = fit_candidates(drawn, None, seed=7, threads=1, max_rounds=20, rounds=20)[0]["lightgbm"]
+    scorer = fit_all(drawn, Settings(rounds=20), seed=7, threads=1, bags=1)["lightgbm"]
     names = ("days_known", "orders_30d", "days_since_last_order")
     names = tuple(signal.name for signal in catalog(Fitted()) if signal.name in names)
     model = replace(model_of(scorer), signal_names=names, fitted=Fitted())

@@ -127,16 +127,3 @@ def fit_one(kind: str, rows: Rows, settings: Settings, *, seed: int, threads: in
     needed = settings.pair if kind == AVERAGE else (kind,)
     parts = {one: fit_kind(one, rows, settings, seed=seed, threads=threads, bags=bags) for one in needed}
     return mean_of(parts, settings.pair) if kind == AVERAGE else Scorer(kind=kind, parts=parts[kind])
-
-
-def fit_candidates(
-    fit: Rows, stop: Rows | None, *, seed: int, threads: int, max_rounds: int, rounds: int | None = None
-) -> tuple[dict[str, Scorer], int]:
-    """Logistic, trees and their mean with nothing chosen but the rounds, and how many the trees took."""
-    trees, taken = fit_trees(fit, stop, seed=seed, threads=threads, max_rounds=max_rounds, rounds=rounds)
-    parts: dict[str, tuple[tuple[float, Part], ...]] = {
-        LOGISTIC: fit_kind(LOGISTIC, fit, Settings(), seed=seed, threads=threads),
-        LIGHTGBM: ((1.0, trees),),
-    }
-    found = {kind: Scorer(kind=kind, parts=part) for kind, part in parts.items()}
-    return found | {AVERAGE: mean_of(parts, (LOGISTIC, LIGHTGBM))}, taken
