@@ -17,7 +17,7 @@ from serving.scoring import score as score_population
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from training.train import TrainResult
+    from training.storing import TrainResult
 
 Progress = Callable[[str], None]
 

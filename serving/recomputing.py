@@ -147,6 +147,7 @@ def _rules(row: Outreach) -> Part:
 def _score_again(home: Home, row: Outreach, score: Score, run: Run) -> tuple[list[Part], float | None]:
     """Model, data, signals, score, reasons and topics, each against what was stored; and the score made again."""
     from training.registry import Registry
+    from training.report_words import chosen_words
 
     registry = Registry(home.mlruns)
     try:
@@ -156,7 +157,9 @@ def _score_again(home: Home, row: Outreach, score: Score, run: Run) -> tuple[lis
         return [Part(part="model", same=False, said=str(error))], None
     same = run_id_of(version, sha256, run.as_of) == run.run_id
     said = f"version {version}, {sha256[:12]}…" if same else f"version {version} is now another model, {sha256[:12]}…"
-    parts = [Part(part="model", same=same, said=said), _data(home, model)]
+    chosen = chosen_words(model.settings.get("chosen") or {})
+    made = f"{said}; {model.churn.kind}" + (f": {chosen}" if chosen else "")
+    parts = [Part(part="model", same=same, said=made), _data(home, model)]
     found, recomputed = _compared(home, model, row, score, run)
     return parts + found, recomputed
 

@@ -20,9 +20,10 @@ from records.simulation import Saral
 from training.evaluation import Floats, auroc, expected_calibration_error, mean_average_precision
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions, churn_labels, eligible, issue_labels
 from training.registry import Registry
+from training.storing import TrainResult
 from training.topic_figures import baselines
 from training.topic_signals import TopicSignals
-from training.train import TrainResult, train
+from training.train import train
 
 DAY = datetime(2026, 8, 1, tzinfo=UTC)
 CHURN = ChurnOptions(definition="event", activity=[], returned_by=["subscription_started"])

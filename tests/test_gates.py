@@ -10,8 +10,9 @@ import pytest
 from training.calibration import log_odds, sigmoid
 from training.candidates import Rows, Settings
 from training.evaluation import Floats, log_loss
-from training.gates import Opponent, against, knows_more, worse_calibration
+from training.gates import against, knows_more, worse_calibration
 from training.judging import Judged
+from training.opponent import Opponent
 from training.slices import SliceRow, gaps, slice_table, worse_slices
 
 COUNT = 4_000

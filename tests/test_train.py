@@ -17,14 +17,17 @@ from records.errors import NotEnoughData
 from records.events import EventLog
 from training.backtest import backtest
 from training.candidates import RECENCY
+from training.choosing import choose_settings
 from training.examples import build_examples
 from training.gates import gate
 from training.judging import Judged, fit_and_judge
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions, eligible
 from training.model import Model
+from training.opponent import InUse, Opponent
 from training.provenance import settings_of
 from training.registry import Registry
-from training.train import TrainResult, train
+from training.storing import TrainResult
+from training.train import train
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 AS_OF = START + timedelta(days=300)
@@ -200,25 +203,31 @@ def model(log: EventLog, trained: tuple[TrainResult, Path]) -> Model:
     return Registry(trained[1]).load("latest")
 
 
+def never_asked(champion: InUse) -> Opponent | None:
+    raise AssertionError
+
+
 def test_a_model_that_does_not_beat_recency_alone_is_not_put_in_use(judged: Judged, model: Model) -> None:
     floor = with_losses(judged, recency=0.01)
     assert floor.winner == RECENCY
     assert floor.best_stored != RECENCY
-    promoted, why = gate(floor, None, model)
+    promoted, why = gate(floor, model, None, never_asked)
     assert not promoted
     assert why.startswith("nothing beats recency alone (log loss 0.0100")
 
 
 def test_a_champion_for_another_question_does_not_stand_in_the_way(judged: Judged, model: Model) -> None:
     other = replace(model, settings={**model.settings, "churn": {"horizon_days": 7}})
-    promoted, why = gate(judged, other, model)
+    promoted, why = gate(judged, model, InUse(model=other, scores=None), never_asked)
     assert promoted
     assert why.endswith("; the model in use predicts another kind of leaving")
 
 
 def test_settings_name_everything_that_made_the_model(log: EventLog, model: Model) -> None:
     examples = build_examples(log, AS_OF, CHURN, IssueOptions(), QUICK)
-    assert dict(model.settings) == settings_of(log, AS_OF, IssueOptions(), QUICK, examples)
+    chosen = choose_settings(examples, QUICK)
+    assert dict(model.settings) == settings_of(log, AS_OF, IssueOptions(), QUICK, examples, chosen=chosen)
+    assert model.settings["chosen"]["rounds"] == chosen.rounds > 20
     assert {"data_sha256", "signals_sha256", "versions", "slices", "churn", "issues", "training"} <= set(model.settings)
 
 

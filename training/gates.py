@@ -10,8 +10,7 @@ is only replaced when it is clearly beaten grows old. But not if it is worse for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from training.evaluation import (
 )
 from training.judging import Judged
 from training.model import Model
+from training.opponent import InUse, Opponent
 from training.slices import worse_slices
 
 # As good: less than this much log loss worse, and not worse beyond the interval.
@@ -38,19 +38,24 @@ GOOD_ECE = 0.02
 Attributes = Mapping[str, Sequence[str | None]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Opponent:
-    """What the winner is compared with on the judging slice."""
-
-    what: str
-    scores: Floats
-    newer: bool  # has the winner seen labels the opponent has not?
-
-
 def gate(
-    judged: Judged, champion: Model | None, model: Model, attributes: Attributes | None = None
+    judged: Judged,
+    model: Model,
+    champion: InUse | None,
+    opponent: Callable[[InUse], Opponent | None],
+    attributes: Attributes | None = None,
 ) -> tuple[bool, str]:
-    """May the winner be put in use, and why (not)? `attributes` of the judged rows: no slice of them may lose."""
+    """May the winner be put in use, and why (not)?
+
+    Parameters
+    ----------
+    model
+        The winner's kind as it would be stored.
+    champion, opponent
+        The model in use, and whom it sends (`training.opponent`); asked only where there is something to compare.
+    attributes
+        Of the judged rows: no slice of them may lose.
+    """
     winner = judged.winner
     if winner == RECENCY:
         loss = judged.losses[judged.best_stored]
@@ -63,11 +68,12 @@ def gate(
         return False, f"{beats}: the model in use stays"
     if champion is None:
         return True, f"{beats}; no model was in use"
-    if champion.settings.get("churn") != model.settings["churn"]:
+    if champion.model.settings.get("churn") != model.settings["churn"]:
         return True, f"{beats}; the model in use predicts another kind of leaving"
-    if champion.signal_names != model.signal_names:
-        return True, f"{beats}; the model in use knows other signals"
-    promoted, why = against(judged, opponent_of(judged, champion, model), attributes or {})
+    rival = opponent(champion)
+    if rival is None:
+        return True, f"{beats}; the model in use can score nobody any more: {champion.why_not}".removesuffix(".")
+    promoted, why = against(judged, rival, attributes or {})
     return promoted, f"{beats}; {why}" if promoted else f"{why}: the model in use stays"
 
 
@@ -90,17 +96,6 @@ def difference(judged: Judged, p: Floats, other: Floats) -> Estimate:
     """How much better `p` ranks than `other`, in AUROC."""
     y = judged.rows.y
     return interval(lambda chosen: auroc(y[chosen], p[chosen]) - auroc(y[chosen], other[chosen]), judged.rows.customers)
-
-
-def opponent_of(judged: Judged, champion: Model, model: Model) -> Opponent:
-    """The model in use on the same rows. One that has seen their labels is no fair opponent: its kind stands in."""
-    seen = str(champion.settings.get("labels_until", ""))
-    newer = str(model.settings["labels_until"]) > seen
-    if seen <= min(model.settings["slices"]["judge"]):
-        return Opponent(what="the model in use", scores=champion.churn.predict(judged.rows.X), newer=newer)
-    kind = champion.churn.kind if champion.churn.kind in judged.scores else judged.best_stored
-    what = f"{kind}, the kind in use (the model itself has seen these customers' outcome)"
-    return Opponent(what=what, scores=judged.scores[kind], newer=newer)
 
 
 def against(judged: Judged, opponent: Opponent, attributes: Attributes) -> tuple[bool, str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from records.own_rows import LABELS, SIGNALS
 from records.own_tables import own_sha256, own_tables
+from training.candidates import Settings
 from training.examples import Examples
 from training.labels import IssueOptions, TrainingOptions
 from training.model import canonical
@@ -39,11 +40,14 @@ def settings_of(
     training: TrainingOptions,
     examples: Examples,
     *,
+    chosen: Settings,
     definition: str = "default",
     treatments: pa.Table | None = None,
-    tuned: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Data, labels, signals and settings of a model; their hashes where they are many."""
+    """Data, labels, signals and settings of a model; their hashes where they are many.
+
+    `chosen`: what was chosen on earlier cutoffs.
+    """
     churn = examples.churn
     return {
         "as_of": as_of.isoformat(),
@@ -51,7 +55,7 @@ def settings_of(
         "churn": churn.model_dump(mode="json"),
         "issues": issues.model_dump(mode="json"),
         "training": training.model_dump(mode="json", exclude={"threads"}),  # they change no number
-        "tuned": dict(tuned) if tuned else None,
+        "chosen": spelled(chosen.to_json()),
         "data_sha256": log.data_sha256(as_of),
         "own_sha256": {name: own_sha256(log.data, SIGNALS, name, as_of) for name in own_tables(log.data, SIGNALS)},
         "labels_sha256": hashed(
@@ -76,7 +80,7 @@ def spelled(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Mapping):
         return {key: spelled(one) for key, one in value.items()}
-    return [spelled(one) for one in value] if isinstance(value, list) else value
+    return [spelled(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def slices_json(slices: Slices) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ each with its own model in use. A version's id is "14" for the default and "prep
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -185,6 +186,7 @@ class Registry:
                 **{key: version.tags.get(key) for key in ("promoted_at", "promoted_by", "promoted_why", "why")},
                 "model_sha256": version.tags.get("model_sha256"),
                 "data_sha256": version.tags.get("data_sha256"),
+                "chosen": json.loads(version.tags.get("chosen", "{}")),
                 "metrics": dict(self.client.get_run(version.run_id).data.metrics),
             }
             for version in found

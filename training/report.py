@@ -6,7 +6,7 @@ Style, words and drawings are in the file; no script, no address. It holds sums 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +24,7 @@ from training.report_plots import backtest_plots, calibration_plot, month_plot, 
 from training.report_topics import Topics
 from training.report_words import data_rows, headline, summary, walked
 from training.slices import SliceRow, gaps
+from training.stability import Stability
 from training.walk import Step
 
 REPORT_FILE = "report.html"
@@ -62,6 +63,7 @@ class Content:
     importance: Sequence[Importance]
     slices: Sequence[SliceRow]
     topics: Topics | None = None
+    stability: Stability = field(default_factory=Stability)
     text: Sequence[tuple[str, str]] = ()
     sha256: str = ""  # of the model, once it is stored
 

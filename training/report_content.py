@@ -18,6 +18,7 @@ from training.model import Model
 from training.report import Content
 from training.report_topics import Topics, rankings, topics_of
 from training.slices import SliceRow
+from training.stability import Stability
 from training.walk import walk
 
 
@@ -35,6 +36,7 @@ def content_of(
     provenance: Mapping[str, str] | None = None,
     slices: Sequence[SliceRow] = (),
     answered: Collection[str] | None = None,
+    stability: Stability | None = None,
     notes: Sequence[str] = (),
 ) -> Content:
     """Everything the report of this run tells; walks through time once more, so it costs some seconds.
@@ -58,6 +60,7 @@ def content_of(
         importance=importance(model, judged.rows),
         slices=slices,
         topics=topics(issues, answered),
+        stability=stability or Stability(),
     )
 
 

@@ -100,6 +100,8 @@ def data_rows(content: Content) -> list[tuple[str, str]]:
     rows.append(("Seed", str(settings["training"]["seed"])))
     rows += [(name, ", ".join(_day(one) for one in settings["slices"][key]) or "–") for key, name in SLICES]
     rows += [(f"[{key}]", spelled(settings[key])) for key in ("churn", "issues", "training") if key in settings]
+    if settings.get("chosen"):
+        rows.append(("Chosen on earlier cutoffs", chosen_words(settings["chosen"])))
     rows.append(("Versions", ", ".join(f"{name} {version}" for name, version in sorted(settings["versions"].items()))))
     return rows
 
@@ -115,3 +117,25 @@ SLICES = (
 def spelled(options: Mapping[str, Any]) -> str:
     """A section of the settings as TOML would have it, on one line."""
     return " · ".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in options.items())
+
+
+def chosen_words(chosen: Mapping[str, Any]) -> str:
+    """What was chosen on earlier cutoffs, on one line; "" for a model that does not say.
+
+    >>> chosen_words({"strength": 0.2, "half_life_days": 90.0, "rounds": 87, "rounds_at": 5000.2, "tuned": {},
+    ...               "tuned_rounds": 150, "pair": ["logistic", "lightgbm"]})
+    'ridge × 0.2, a cutoff 90 days older counts half, 87 trees on 5,000 rows, mean of logistic and lightgbm'
+    """
+    if not chosen:
+        return ""
+    half, rows = chosen["half_life_days"], chosen["rounds_at"]
+    said = [
+        f"ridge × {chosen['strength']:g}",
+        f"a cutoff {half:g} days older counts half" if half else "old cutoffs count like new ones",
+        f"{chosen['rounds']} trees" + (f" on {rows:,.0f} rows" if rows else ""),
+        f"mean of {' and '.join(chosen['pair'])}",
+    ]
+    if chosen["tuned"]:
+        tuned = ", ".join(f"{name} {value:g}" for name, value in chosen["tuned"].items())
+        said.append(f"tuned: {chosen['tuned_rounds']} trees, {tuned}")
+    return ", ".join(said)

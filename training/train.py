@@ -7,12 +7,11 @@ the newest horizon has most to say about the next: its figures are those of the 
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from training.attributes import attributes_at
 from training.evaluation import WITH_INTERVAL, Estimate, estimate
@@ -22,11 +21,14 @@ from training.issue_fitting import CONTACT_CUTOFFS, IssueResult, fit_contact, fi
 from training.judging import Judged, final_scorer, fit_and_judge, predicted
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
 from training.model import Model
+from training.opponent import in_use, opponent_of
 from training.populations import DEFAULT
 from training.provenance import provenance, settings_of
 from training.reference import recent_events, reference_of
 from training.report_content import content_of
 from training.slices import slice_table
+from training.stability import stability_of
+from training.storing import TrainResult, store
 from training.tuning import tune
 
 if TYPE_CHECKING:
@@ -37,65 +39,6 @@ if TYPE_CHECKING:
     from training.report import Content
 
 Progress = Callable[[str], None]
-# What MLflow lists as parameters of a run.
-PARAMETERS = ("as_of", "definition", "churn", "issues", "training", "tuned", "versions", "slices")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """One contestant and its figures on the judging slice."""
-
-    name: str
-    metrics: Mapping[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """What a training run found and decided."""
-
-    candidates: tuple[Candidate, ...]
-    winner: str
-    promoted: bool
-    why: str
-    version: str
-    model_sha256: str
-    data_sha256: str
-    examples: int
-    estimates: Mapping[str, Estimate]  # the winner's figures with 95 % intervals
-    issues: Mapping[str, float]  # MAP@3, recall@3 of the issue model and its baselines
-    definition: str = DEFAULT
-    unseen: Mapping[str, Estimate] = field(default_factory=dict)  # the same figures on customers never fitted on
-    provenance: Mapping[str, str] = field(default_factory=dict)  # git commit, lock, seed
-    notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The value `pehle train --json` prints."""
-        return {
-            "definition": self.definition,
-            "candidates": [{"name": one.name, "metrics": finite(one.metrics)} for one in self.candidates],
-            "winner": self.winner,
-            "promoted": self.promoted,
-            "why": self.why,
-            "version": self.version,
-            "model_sha256": self.model_sha256,
-            "data_sha256": self.data_sha256,
-            "examples": self.examples,
-            "intervals": intervals(self.estimates),
-            "unseen": intervals(self.unseen),
-            "provenance": dict(self.provenance),
-            "issues": finite(self.issues),
-            "notes": list(self.notes),
-        }
-
-
-def intervals(estimates: Mapping[str, Estimate]) -> dict[str, list[float]]:
-    """Each figure as [low, value, high]."""
-    return {name: [one.low, one.value, one.high] for name, one in estimates.items()}
-
-
-def finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """NaN is no JSON: it becomes null."""
-    return {name: value if value == value else None for name, value in values.items()}
 
 
 def fit_issues(
@@ -164,7 +107,14 @@ def train(
         issues=result.model,
         reference=reference_of(judged.rows.X, final.predict, recent_events(log, as_of)),
         settings=settings_of(
-            log, as_of, issues, training, examples, definition=definition, treatments=treatments, tuned=tuned
+            log,
+            as_of,
+            issues,
+            training,
+            examples,
+            chosen=judged.settings,
+            definition=definition,
+            treatments=treatments,
         ),
     )
     registry = Registry(mlruns)
@@ -189,7 +139,18 @@ def judged_content(
     """What the gate says of the model, and all that the report tells of it."""
     definition = str(model.settings["definition"])
     attributes = judged_attributes(log, examples, judged)
-    promote, why = gate(judged, registry.champion_or_none(definition), model, attributes)
+    used = registry.champion_or_none(definition)
+    champion = in_use(log, examples, judged, used, training.threads) if used else None
+    until = datetime.fromisoformat(str(model.settings["labels_until"]))
+    promote, why = gate(
+        judged, model, champion, lambda one: opponent_of(one, examples, judged, training, until), attributes
+    )
+    stability = stability_of(
+        judged.rows,
+        judged.scorers[judged.best_stored],
+        model.churn.predict(judged.rows.X),
+        champion.scores if champion else None,
+    )
     return content_of(
         model,
         judged,
@@ -203,7 +164,8 @@ def judged_content(
         provenance=provenance(training),
         slices=slice_table(judged.rows, judged.scores[judged.winner], attributes),
         answered=answered,
-        notes=unseen_notes(unseen),
+        stability=stability,
+        notes=(*unseen_notes(unseen), *stability.said()),
     )
 
 
@@ -234,94 +196,3 @@ def topics_line(result: IssueResult) -> str:
     if found is None:
         return ""
     return f", MAP@3 {found:.3f} (most popular {result.metrics['most_popular_map_3']:.3f})"
-
-
-def keep_run(registry: Registry, model: Model, metrics: Mapping[str, float], content: Content) -> tuple[str, str]:
-    """One MLflow run with figures, report and the model folder, registered; its version and the model's hash."""
-    from training.report import write_report
-
-    settings, now, why = model.settings, content.made_at, content.why
-    named = {"data_sha256": settings["data_sha256"], "why": why}
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        sha256 = model.save(folder / "model")
-        run_id = registry.log_run(
-            name=f"as of {settings['as_of'][:10]}",
-            at=now,
-            params=flat({key: settings[key] for key in PARAMETERS}),
-            metrics=metrics,
-            tags={**named, **hashes(settings), **content.provenance},
-            artifacts=[write_report(folder / "report", replace(content, sha256=sha256))],
-            model=folder / "model",
-        )
-    tags = {**named, "winner": content.winner, "kind": model.churn.kind, "as_of": settings["as_of"]}
-    return registry.register(run_id, sha256=sha256, at=now, tags=tags, definition=content.definition), sha256
-
-
-def hashes(settings: Mapping[str, Any]) -> dict[str, str]:
-    """The hashes of what went in, by name."""
-    return {name: str(value) for name, value in flat(settings).items() if "sha256" in name and value != "None"}
-
-
-def store(
-    registry: Registry,
-    model: Model,
-    content: Content,
-    issues: IssueResult,
-    examples: Examples,
-    unseen: Mapping[str, Estimate],
-    say: Progress,
-) -> TrainResult:
-    """Writes run, report, model and version; moves the alias last."""
-    winner, why = content.winner, content.why
-    metrics = {name: {key: one.value for key, one in found.items()} for name, found in content.figures.items()}
-    estimates = {name: content.figures[winner][name] for name in WITH_INTERVAL}
-    listed = run_metrics(metrics, winner, estimates, issues.metrics) | {"judged_customers": len(content.rows)}
-    listed |= {f"unseen_{name}": one.value for name, one in unseen.items()}
-    version, sha256 = keep_run(registry, model, listed, content)
-    if content.promoted:
-        registry.promote(version, why, at=content.made_at, by="job:retrain")
-    say(f"version {version}: {'in use' if content.promoted else 'not put in use'}; {why}")
-    return TrainResult(
-        candidates=tuple(Candidate(name=name, metrics=found) for name, found in metrics.items()),
-        winner=winner,
-        promoted=content.promoted,
-        why=why,
-        version=version,
-        model_sha256=sha256,
-        data_sha256=model.settings["data_sha256"],
-        examples=examples.count,
-        estimates=estimates,
-        issues=issues.metrics,
-        definition=content.definition,
-        unseen=unseen,
-        provenance=content.provenance,
-        notes=content.notes,
-    )
-
-
-def run_metrics(
-    metrics: Mapping[str, Mapping[str, float]],
-    winner: str,
-    estimates: Mapping[str, Estimate],
-    issues: Mapping[str, float],
-) -> dict[str, float]:
-    """What MLflow lists: the winner's figures bare, everybody's with their name, intervals and issues beside."""
-    found = dict(metrics[winner])
-    found |= {f"{name}_{key}": value for name, one in metrics.items() for key, value in one.items()}
-    found |= {f"{name}_low": one.low for name, one in estimates.items()}
-    found |= {f"{name}_high": one.high for name, one in estimates.items()}
-    return found | {f"issues_{name}": value for name, value in issues.items()}
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as dotted names, for MLflow's parameters."""
-    found: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            found[prefix + name] = ", ".join(map(str, value))
-        else:
-            found[prefix + name] = str(value)
-    return found

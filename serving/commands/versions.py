@@ -42,7 +42,7 @@ def models_list(context: typer.Context, home: HomeOption = None, as_json: JsonOp
         show("No model yet. Make one with `pehle train`.")
         return
     several = len({v["definition"] for v in versions}) > 1
-    head = ["version", "in use as", "since", "by", "created", "log loss", "AUROC", "sha256"]
+    head = ["version", "in use as", "since", "by", "created", "log loss", "AUROC", "sha256", "kind and settings"]
     rows = [_line(version) for version in reversed(versions)]
     if several:
         head, rows = ["definition", *head], [[v["definition"], *_line(v)] for v in reversed(versions)]
@@ -51,6 +51,8 @@ def models_list(context: typer.Context, home: HomeOption = None, as_json: JsonOp
 
 def _line(version: dict[str, Any]) -> list[str]:
     """One version as the table shows it; since when and by whom only where it is in use."""
+    from training.report_words import chosen_words
+
     in_use = version["alias"] == "champion"
     return [
         version["version"],
@@ -61,6 +63,7 @@ def _line(version: dict[str, Any]) -> list[str]:
         _figure(version["metrics"].get("log_loss")),
         _figure(version["metrics"].get("auroc")),
         str(version["model_sha256"])[:12],
+        ": ".join(filter(None, [version["kind"], chosen_words(version["chosen"])])),
     ]
 
 
