@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -133,6 +134,23 @@ def test_the_same_events_in_other_files_on_other_threads_with_more_to_come_give_
     assert [one.metrics for one in again.candidates] == [one.metrics for one in result.candidates]
 
 
+def test_trained_again_on_the_same_it_is_the_same_and_stays_as_nothing_newer_was_learnt(
+    log: EventLog, trained: tuple[TrainResult, Path], tmp_path: Path
+) -> None:
+    first, mlruns = trained
+    again = run(log, Path(shutil.copytree(mlruns, tmp_path / "mlruns")))
+    assert again.model_sha256 == first.model_sha256
+    assert not again.promoted
+    assert again.why.endswith("no better, and nothing newer was learnt: the model in use stays")
+    assert again.stability["top_tenth_kept"] == 1.0
+    assert "top_tenth_kept" not in first.stability
+    assert "of the riskiest tenth, 100% are also the riskiest tenth of the model in use" in again.notes
+    rows = Registry(tmp_path / "mlruns").versions()
+    assert [row["chosen"] for row in rows] == [first.chosen, again.chosen]
+    assert rows[1]["metrics"]["top_tenth_kept"] == 1.0
+    assert json.loads(json.dumps(again.to_json()))["chosen"]["pair"] == first.chosen["pair"]
+
+
 def test_the_stored_model_scores_everybody_eligible_with_risk_and_topics(
     log: EventLog, trained: tuple[TrainResult, Path]
 ) -> None:
@@ -226,7 +244,7 @@ def test_a_champion_for_another_question_does_not_stand_in_the_way(judged: Judge
 def test_settings_name_everything_that_made_the_model(log: EventLog, model: Model) -> None:
     examples = build_examples(log, AS_OF, CHURN, IssueOptions(), QUICK)
     chosen = choose_settings(examples, QUICK)
-    assert dict(model.settings) == settings_of(log, AS_OF, IssueOptions(), QUICK, examples, chosen=chosen)
+    assert dict(model.settings) == settings_of(log, AS_OF, IssueOptions(), QUICK, examples, chosen)
     assert model.settings["chosen"]["rounds"] == chosen.rounds > 20
     assert {"data_sha256", "signals_sha256", "versions", "slices", "churn", "issues", "training"} <= set(model.settings)
 

@@ -39,8 +39,8 @@ def settings_of(
     issues: IssueOptions,
     training: TrainingOptions,
     examples: Examples,
-    *,
     chosen: Settings,
+    *,
     definition: str = "default",
     treatments: pa.Table | None = None,
 ) -> dict[str, Any]:

@@ -107,14 +107,7 @@ def train(
         issues=result.model,
         reference=reference_of(judged.rows.X, final.predict, recent_events(log, as_of)),
         settings=settings_of(
-            log,
-            as_of,
-            issues,
-            training,
-            examples,
-            chosen=judged.settings,
-            definition=definition,
-            treatments=treatments,
+            log, as_of, issues, training, examples, judged.settings, definition=definition, treatments=treatments
         ),
     )
     registry = Registry(mlruns)
