@@ -21,7 +21,7 @@ from training.candidates import Rows, Settings, fit_all, fit_one, recency_alone
 from training.evaluation import Floats, auroc, log_loss, row_losses
 from training.linear import BLOCK, fit_linear, fit_odds
 from training.scorers import Scorer, Trees, scorer_from_json, scorer_to_json
-from training.trees import fit_trees
+from training.trees import fit_trees, grown, parameters
 
 
 def rows_of(seed: int, count: int = 3_000) -> Rows:
@@ -79,11 +79,16 @@ def test_one_absurd_value_owns_nobody() -> None:
 
 def test_trees_stop_when_the_stopping_slice_gets_no_better() -> None:
     noise = Rows(X=FIT.X, y=np.random.default_rng(0).permutation(FIT.y), recency=FIT.recency, customers=FIT.customers)
-    _, on_noise = fit_trees(noise, HELD, seed=1, threads=1, max_rounds=300)
-    trees, on_signal = fit_trees(FIT, HELD, seed=1, threads=1, max_rounds=300)
+    params = parameters(FIT, {}, seed=1, threads=1)
+    on_noise, on_signal = (int(np.argmin(grown(rows, HELD, params, 300)[1])) + 1 for rows in (noise, FIT))
     assert on_noise < on_signal < 300
-    assert trees.text.count("\nTree=") == on_signal
-    assert isinstance(trees, Trees)
+
+
+def test_bags_share_their_bins_and_are_those_of_their_own_seeds() -> None:
+    both = fit_trees(FIT, seed=1, threads=1, rounds=30, bags=2)
+    assert both == tuple(fit_trees(FIT, seed=seed, threads=1, rounds=30)[0] for seed in (1, 2))
+    assert both[0] != both[1]
+    assert [one.text.count("\nTree=") for one in both] == [30, 30]
 
 
 def test_recency_alone_looks_at_nothing_else() -> None:

@@ -106,8 +106,8 @@ def fit_kind(
         return ((1.0, fit_odds(settings.odds_column, rows.X, rows.y, rows.weights)),)
     tuned, rounds = (settings.tuned, settings.tuned_rounds) if kind == TUNED else ({}, settings.rounds)
     rounds = settings.scaled(rounds, len(rows))
-    options: dict[str, Any] = {"threads": threads, "max_rounds": rounds, "rounds": rounds, "tuned": tuned}
-    return tuple((1.0 / bags, fit_trees(rows, None, seed=seed + bag, **options)[0]) for bag in range(bags))
+    trees = fit_trees(rows, seed=seed, threads=threads, rounds=rounds, tuned=tuned, bags=bags)
+    return tuple((1.0 / bags, one) for one in trees)
 
 
 def mean_of(parts: Mapping[str, tuple[tuple[float, Part], ...]], pair: tuple[str, str]) -> Scorer:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,11 +125,8 @@ def fit_parts(
         y = truth.reshape(rows * k).astype(np.float64)
         nobody = np.zeros(len(y))
         pooled = Rows(X=pairs.reshape(rows * k, width), y=y, recency=nobody, customers=nobody.astype(np.int64))
-        rounds: dict[str, Any] = {"max_rounds": TOPIC_ROUNDS, "rounds": TOPIC_ROUNDS}
-        found[LIGHTGBM] = tuple(
-            (1 / TOPIC_BAGS, fit_trees(pooled, None, seed=training.seed + bag, threads=training.threads, **rounds)[0])
-            for bag in range(TOPIC_BAGS)
-        )
+        forest = fit_trees(pooled, seed=training.seed, threads=training.threads, rounds=TOPIC_ROUNDS, bags=TOPIC_BAGS)
+        found[LIGHTGBM] = tuple((1 / TOPIC_BAGS, one) for one in forest)
     return found
 
 

@@ -6,6 +6,7 @@ All work in log-odds, so that a mean of two models is a weighted sum and each si
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ from training.calibration import Calibration, sigmoid
 from training.calibration import log_odds as odds_of
 from training.evaluation import Floats
 
+# Read when LightGBM is first imported, which is later: a thread with nothing to do sleeps. On a busy machine spinning
+# costs eight times the work itself.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Signals as numbers: float32 in training, where there are many rows; either will do.
 Signals = NDArray[np.floating[Any]]
 BLOCK = 16_384

@@ -21,7 +21,11 @@ TREES: dict[str, Any] = {
     "lambda_l2": 10.0,
     "max_bin": 63,
     "deterministic": True,
-    "force_row_wise": True,
+    # Few signals per tree and few leaves: by columns costs a fifth of by rows, and holds no second copy of the bins.
+    "force_col_wise": True,
+    # 63 bins do not need more rows to be drawn from, and all bags share them whatever their seed.
+    "bin_construct_sample_cnt": 50_000,
+    "data_random_seed": 1,
     "verbosity": -1,
     # Our own fitting decides what is rare: LightGBM must not drop a signal by itself.
     "feature_pre_filter": False,
@@ -62,25 +66,18 @@ def dataset(rows: Rows, params: Mapping[str, Any], reference: Any = None) -> Any
 
 
 def fit_trees(
-    fit: Rows,
-    stop: Rows | None,
-    *,
-    seed: int,
-    threads: int,
-    max_rounds: int,
-    rounds: int | None = None,
-    tuned: Mapping[str, Any] | None = None,
-) -> tuple[Trees, int]:
-    """LightGBM, and how many rounds it took. With `stop`: until that slice gets no better; else `rounds`, fixed."""
+    fit: Rows, *, seed: int, threads: int, rounds: int, tuned: Mapping[str, Any] | None = None, bags: int = 1
+) -> tuple[Trees, ...]:
+    """So many rounds of LightGBM, once for each of `bags` seeds, the first being `seed`; the rows are binned once."""
     import lightgbm
 
     params = parameters(fit, tuned or {}, seed=seed, threads=threads)
-    if stop is None or rounds is not None:
-        rounds = rounds or min(ROUNDS_UNTESTED, max_rounds)
-        return trees_of(lightgbm.train(params, dataset(fit, params), num_boost_round=rounds), rounds), rounds
-    booster, losses = grown(fit, stop, params, max_rounds)
-    best = max(FEWEST_ROUNDS, losses.index(min(losses)) + 1)
-    return trees_of(booster, min(best, booster.current_iteration())), best
+    data = dataset(fit, params)
+    found = []
+    for bag in range(bags):
+        booster = lightgbm.train({**params, "seed": seed + bag}, data, num_boost_round=rounds)
+        found.append(trees_of(booster, rounds))
+    return tuple(found)
 
 
 def grown(fit: Rows, stop: Rows, params: Mapping[str, Any], max_rounds: int) -> tuple[Any, list[float]]:
