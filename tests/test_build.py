@@ -19,10 +19,10 @@ from features import history
 from features.build import build_signals, write_signals
 from features.catalog import catalog
 from features.fitted import Fitted, fit
+from features.pace import in_lines, pace
 from features.vocabulary import Vocabulary
 from records.errors import InputError
 from records.events import EventLog
-from serving.commands.shared_options import pace
 
 SLOW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 EARLIER = CUTOFF - timedelta(days=30)
@@ -225,3 +225,15 @@ def test_an_unknown_signal_is_refused(tmp_path: Path) -> None:
 def test_the_line_of_progress_says_speed_and_time_left() -> None:
     assert pace(6_000_000, 20_000_000, 3.0) == "3,000,000 of 10,000,000 events, 1,000,000 events/s, 7 s left"
     assert pace(0, 20, 0.0) == "0 of 10 events, 0 events/s, 0 s left"
+
+
+def test_a_long_build_says_so_now_and_then_and_a_short_one_nothing() -> None:
+    lines: list[str] = []
+    times = iter([0.0, 1.0, 12.0, 13.0, 30.0, 60.0])
+    tell = in_lines(lines.append, "signals: ", clock=lambda: next(times))
+    for done in (10, 120, 130, 300, 400):
+        tell(done, 400)
+    assert lines == [
+        "signals: 60 of 200 events, 5 events/s, 28 s left",
+        "signals: 150 of 200 events, 5 events/s, 10 s left",
+    ]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.cutoffs import microseconds
+from features.pace import in_lines
 from training.row_order import Order
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def fill_matrix(
     X, names = np.empty((0, 0), dtype=np.float32), tuple[str, ...]()
     for first, last in parts(order):
         who = order.customer_ids[first:last]
-        table = build_signals(log, order.moments, fitted=fitted, customers=who, threads=threads)
+        table = build_signals(
+            log, order.moments, fitted=fitted, customers=who, threads=threads, progress=in_lines(progress, "signals: ")
+        )
         if not names:
             names = tuple(name for name in table.column_names if name not in KEYS)
             X = np.empty((len(order), len(names)), dtype=np.float32)

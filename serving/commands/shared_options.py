@@ -134,20 +134,11 @@ def show_table(rows: list[list[str]]) -> None:
         show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def pace(done: int, of: int, seconds: float) -> str:
-    """How far is a build of signals, how fast, and how long will it take? Every event is read once and used once.
-
-    >>> pace(6_000_000, 20_000_000, 3.0)
-    '3,000,000 of 10,000,000 events, 1,000,000 events/s, 7 s left'
-    """
-    speed = done / 2 / max(seconds, 1e-9)
-    left = (of - done) / 2 / speed if speed else 0.0
-    return f"{done // 2:,} of {of // 2:,} events, {speed:,.0f} events/s, {left:,.0f} s left"
-
-
 def told_pace() -> Callable[[int, int], None] | None:
     """A line of progress that is written over, and wiped at the end; nothing where nobody watches."""
     from time import perf_counter
+
+    from features.pace import pace
 
     if not sys.stderr.isatty():
         return None
