@@ -15,6 +15,7 @@ from features.fitted import Fitted, fit
 from features.history import pieces_of, read_log
 from features.own import with_own
 from features.plan import plan
+from features.readings import Readings, with_readings
 from features.rollup_store import kept_history
 from features.signal_table import at_grid, one_table
 from records.errors import InputError
@@ -30,6 +31,7 @@ def build_signals(
     fitted: Fitted | None = None,
     customers: Sequence[str] | None = None,
     signals: Sequence[str] | None = None,
+    readings: Readings | None = None,
     rollup: bool = False,
     threads: int = 2,
     progress: Progress | None = None,
@@ -39,6 +41,7 @@ def build_signals(
     One row per customer and cutoff, sorted by cutoff, then customer; columns customer_id, cutoff and the signals of
     the catalog in its order; null means no data. Without `fitted` it is fitted at the earliest cutoff.
     With `signals` only these columns are made, in the order of the catalog, and only what they need is computed.
+    With `readings` texts say what these say, whatever `text_scored` events the log has.
     With `rollup` the rows made of the log are kept below its folder and next time only new events are read: the same
     table for the price of a day, where the same signals are asked for night after night.
     A build of a long log that was stopped goes on from there once the same is asked of the same log.
@@ -52,7 +55,7 @@ def build_signals(
     counted = _Counted(2 * sum(rows for one in logs for _, rows in one), progress)
     resumable = not rollup and any(len(one) > 1 for one in logs)
     pieces: list[pa.Table] = []
-    with workplace(log, made, found, customers) if resumable else nullcontext() as folder:
+    with workplace(log, made, found, customers, readings) if resumable else nullcontext() as folder:
         for grid in found:
             kept = folder / str(grid.phase_us) if folder else None
             with log.connection(threads) as con:
@@ -61,6 +64,8 @@ def build_signals(
                 else:
                     history = read_log(con, log, made, grid, kept, customers=customers, progress=counted)
                 history = with_own(con, log, made, history)
+                if readings is not None:
+                    history = with_readings(con, made, grid, history, readings)
                 pieces += at_grid(con, made, grid, history, customers if rollup else None, kept, counted)
     counted(counted.total)
     return one_table(pieces, made)

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from features import history
 from features.cutoffs import Grid
 from features.plan import Plan
+from features.readings import Readings
 from records.events import EventLog
 from records.manifest import read_manifest
 from records.own_tables import own_tables
@@ -29,7 +30,9 @@ MOST_STOPPED = 1
 
 
 @contextmanager
-def workplace(log: EventLog, plan: Plan, found: Sequence[Grid], customers: Sequence[str] | None) -> Iterator[Path]:
+def workplace(
+    log: EventLog, plan: Plan, found: Sequence[Grid], customers: Sequence[str] | None, readings: Readings | None
+) -> Iterator[Path]:
     """A folder for the rows and signals of this build, with what a stopped build of the same left there.
 
     One process at a time has it, and it is gone once the build is through; any other gets an empty folder.
@@ -44,7 +47,7 @@ def workplace(log: EventLog, plan: Plan, found: Sequence[Grid], customers: Seque
                 yield Path(scratch)
             return
         content = _content(log)
-        folder = root / f"{content}-{_question(plan, found, customers)}"
+        folder = root / f"{content}-{_question(plan, found, customers, readings)}"
         _forget_others(root, content, folder)
         folder.mkdir(exist_ok=True)
         yield folder
@@ -59,12 +62,13 @@ def _content(log: EventLog) -> str:
     return _short(*((path.name, stat.st_size, stat.st_mtime_ns) for path, stat in stats), manifest.parts)
 
 
-def _question(plan: Plan, found: Sequence[Grid], customers: Sequence[str] | None) -> str:
+def _question(plan: Plan, found: Sequence[Grid], customers: Sequence[str] | None, readings: Readings | None) -> str:
     """A short name of everything else that the rows and signals of a build depend on."""
     names = [signal.name for signal in plan.signals]
     sizes = (history.EVENTS_AT_ONCE, history.EVENTS_PER_CHUNK, history.CELLS_PER_CHUNK)
     chosen = None if customers is None else sorted(set(customers))
-    return _short(FORMAT, plan.key, plan.fitted.to_json(), names, found, chosen, sizes)
+    read = None if readings is None else readings.digest()
+    return _short(FORMAT, plan.key, plan.fitted.to_json(), names, found, chosen, sizes, read)
 
 
 def _short(*parts: object) -> str:

@@ -26,6 +26,7 @@ from features.cutoffs import DAY_US, Grid, ages, grids
 from features.facts import KNOWN_US, fact_types, timed_sql
 from features.fitted import Fitted
 from features.plan import Plan, plan
+from features.readings import SCORED, Readings
 from features.spark_tables import Tables
 from features.step import Step
 from records.canonical import EVENT_SCHEMA
@@ -45,13 +46,14 @@ def signals_on_spark(
     fitted: Fitted,
     customers: Sequence[str] | None = None,
     signals: Sequence[str] | None = None,
+    readings: Readings | None = None,
 ) -> Iterator[DataFrame]:
     """What `build_signals` makes, as a frame in no order, computed when it is asked for, within this context only.
 
     The files of the log must lie where every worker finds them under the same path.
     """
     made = plan(fitted, None if signals is None else tuple(signals))
-    builds = [SparkBuild(spark, log, made, grid, customers) for grid in grids(cutoffs)]
+    builds = [SparkBuild(spark, log, made, grid, customers, readings) for grid in grids(cutoffs)]
     try:
         yield reduce(lambda one, other: one.union(other), [build.signals() for build in builds])
     finally:
@@ -69,7 +71,13 @@ class SparkBuild:
     """The signals at the cutoffs of one grid."""
 
     def __init__(
-        self, spark: SparkSession, log: EventLog, made: Plan, grid: Grid, customers: Sequence[str] | None
+        self,
+        spark: SparkSession,
+        log: EventLog,
+        made: Plan,
+        grid: Grid,
+        customers: Sequence[str] | None,
+        readings: Readings | None = None,
     ) -> None:
         self.plan, self.grid, self.tables = made, grid, Tables(spark)
         self.data, self.moments = log.data, [grid.day_us(day) for day in grid.days]
@@ -78,6 +86,9 @@ class SparkBuild:
         aged = pa.table({name: ages_type(name, numbers) for name, numbers in ages().items()})
         self.tables.put("ages", spark.createDataFrame(aged))
         everyone = events_before(spark, log, grid.instant(grid.days[-1]))
+        if readings is not None:
+            read = spark.createDataFrame(readings.before(grid))
+            everyone = everyone.filter(everyone["name"] != SCORED).unionByName(read)
         self.all_chosen = customers is None
         self.tables.put("everyone", everyone)
         if customers is not None:
@@ -85,6 +96,8 @@ class SparkBuild:
             self.tables.put("chosen", everyone.join(spark.createDataFrame(wanted), "customer_id", "semi"))
         found = self._grouped("name", "everyone").toArrow().to_pylist()
         self.names = {row["name"]: (row["known_us"] - grid.phase_us) // DAY_US for row in found}
+        if readings is not None:
+            self.names |= readings.since(grid)
 
     def signals(self) -> DataFrame:
         """One row per cutoff and customer known by then: customer_id, cutoff and the signals."""

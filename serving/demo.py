@@ -104,7 +104,7 @@ def advance_days(path: Path, days: int, wall: datetime, stage: Stage) -> Home:
 
 
 def move_on(home: Home, to: datetime, wall: datetime) -> str:
-    """Move a simulated home's clock to `to`, doing on the way what would have been done: send, live, score, plan.
+    """Move a simulated home's clock to `to`, doing on the way what would have been done: send, live, read, score, plan.
 
     Returns one line for people.
     """
@@ -118,6 +118,7 @@ def move_on(home: Home, to: datetime, wall: datetime) -> str:
         sent.append(jobs.send(home, moment, "demo"))
     if not lived:
         return sent[-1]
+    jobs.read_texts(home, to)
     as_of = jobs.known_until(home.log, to)
     return f"{len(lived)} days passed; {_score(home, as_of, to)}; {jobs.plan(home, as_of, to)}"
 
@@ -220,6 +221,7 @@ def _learn_and_plan(
     home: Home, as_of: datetime, now: datetime
 ) -> Iterator[tuple[str, Callable[[Callable[[str], None]], str]]]:
     yield "train", lambda done: jobs.train(home, as_of, now)
+    yield "texts", lambda done: jobs.read_texts(home, now)
     yield "score", lambda done: _score(home, as_of, now)
     yield "plan", lambda done: jobs.plan(home, as_of, now)
 

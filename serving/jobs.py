@@ -104,6 +104,20 @@ def retrain(home: Home, slot: datetime, now: datetime) -> str:
     return train(home, known_until(home.log, now), now)
 
 
+def read_texts(home: Home, now: datetime) -> str:
+    """What customers wrote, read by the text model in use: one `text_scored` event for each text that has none yet."""
+    from training.definitions import definitions
+    from training.registry import Registry
+
+    registry = Registry(home.mlruns)
+    for name in reversed(definitions(home.settings.churn)):
+        model = registry.champion_or_none(name)
+        if model and model.text:
+            read = home.log.append(model.text.unwritten(home.log, now)).accepted
+            return f"{read} texts read"
+    return "nothing to do: no model in use reads texts"
+
+
 def score(home: Home, as_of: datetime, now: datetime, model: str = "champion") -> str:
     """Every eligible customer scored with the model in use, or with another one that is named."""
     from serving.each_definition import score_each
@@ -140,6 +154,7 @@ def work(home: Home, owner: str) -> Mapping[str, Callable[[datetime, datetime], 
     return {
         "import": lambda slot, now: import_new(home, now),
         "retrain": lambda slot, now: retrain(home, slot, now),
+        "texts": lambda slot, now: read_texts(home, now),
         "score": lambda slot, now: score(home, known_until(home.log, now), now),
         "plan": lambda slot, now: plan(home, known_until(home.log, now), now),
         "watch": lambda slot, now: watch(home, known_until(home.log, now), now),

@@ -178,11 +178,10 @@ def _data(home: Home, model: Model) -> Part:
 
 
 def _compared(home: Home, model: Model, row: Outreach, score: Score, run: Run) -> tuple[list[Part], float | None]:
-    from features.build import build_signals
     from training.model import row_hashes
 
     try:
-        signals = build_signals(home.log, [run.as_of], fitted=model.fitted, customers=[row.customer_id])
+        signals = model.signals(home.log, run.as_of, [row.customer_id])
         hashes = row_hashes(signals, model.signal_names)
     except ModelError as error:  # this version of Pehle makes other signals
         return [Part(part="signals", same=False, said=str(error))], None

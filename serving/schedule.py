@@ -43,6 +43,7 @@ JOBS = (
     Job(name="import", cron="30 5 * * *", lease=timedelta(hours=2), grace=timedelta(minutes=30)),
     # Every night: on Sundays it trains, on others only if something asks for it.
     Job(name="retrain", cron="0 3 * * *", lease=timedelta(hours=6), grace=timedelta(hours=3)),
+    Job(name="texts", cron="40 5 * * *", lease=timedelta(hours=2), grace=timedelta(minutes=30)),
     Job(name="score", cron="45 5 * * *", lease=timedelta(hours=2), grace=timedelta(minutes=30)),
     Job(name="plan", cron="0 6 * * *", lease=timedelta(hours=1), grace=timedelta(minutes=30)),
     Job(name="watch", cron="30 6 * * *", lease=timedelta(hours=2), grace=timedelta(hours=3)),

@@ -77,7 +77,6 @@ def score(
     """
     import numpy as np
 
-    from features.build import build_signals
     from serving.watching import keep_drift
     from training.definitions import definitions
     from training.model import row_hashes
@@ -89,7 +88,7 @@ def score(
 
         signals, scores = scored_on_spark(settings.engine.url, log, model, as_of, who)
     else:
-        signals = build_signals(log, [as_of], fitted=model.fitted, customers=who, rollup=True)
+        signals = model.signals(log, as_of, who, rollup=True)
         scores = model.predict(signals)
     probabilities = [float(one) for one in scores]
     customers = [str(one) for one in signals.column("customer_id").to_pylist()]

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.build import build_signals
 from records.events import EventLog
 from records.simulation import Saral
 from training.evaluation import Floats, auroc, expected_calibration_error, mean_average_precision
@@ -81,7 +80,7 @@ def judge(folder: Path, *, customers: int, seed: int, causal: bool = True) -> Ve
     result = train(log, DAY, CHURN, ISSUES, TrainingOptions(), folder / "mlruns", DAY)
     model = Registry(folder / "mlruns").load("latest")
     people = eligible(log, [DAY], CHURN)[DAY]
-    table = build_signals(log, [DAY], fitted=model.fitted, customers=people)
+    table = model.signals(log, DAY, people)
     rows = np.array([place[customer] for customer in people])
     p = model.predict(table)
     y, recency = outcome(log, future, people)

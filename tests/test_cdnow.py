@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.build import build_signals
 from records.events import EventLog
 from records.importing import import_events
 from records.mapping import load_mapping
@@ -45,7 +44,7 @@ def test_scores_all_6055_customers_and_knows_who_will_not_buy(shared_data: Path,
     result = train(log, AS_OF, churn, IssueOptions(), TrainingOptions(), tmp_path / "mlruns", now)
     model = Registry(tmp_path / "mlruns").load("champion")
     people = eligible(log, [AS_OF], churn)[AS_OF]
-    table = build_signals(log, [AS_OF], fitted=model.fitted, customers=people)
+    table = model.signals(log, AS_OF, people)
     scores = dict(zip(table.column("customer_id").to_pylist(), model.predict(table), strict=True))
 
     alive = {who for who, day, _ in bought if T - timedelta(days=180) <= day < T}

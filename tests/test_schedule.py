@@ -48,12 +48,12 @@ def recording(ran: list[str]) -> dict[str, Callable[[datetime, datetime], str]]:
     return {job.name: note(job.name) for job in JOBS}
 
 
-def test_a_night_runs_import_then_score_then_plan_once_each(engine: Engine) -> None:
+def test_a_night_imports_reads_scores_and_plans_once_each(engine: Engine) -> None:
     ran: list[str] = []
     for minute in range(0, 300, 10):
         moment = BEFORE_DAWN + timedelta(minutes=minute)
         tick(engine, INDIA, recording(ran), lambda moment=moment: moment, "me", NIGHT)
-    assert ran == ["import", "score", "plan", "watch"]
+    assert ran == ["import", "texts", "score", "plan", "watch"]
 
 
 def test_after_an_outage_the_newest_slot_runs_and_the_older_ones_are_on_record(engine: Engine) -> None:
@@ -61,9 +61,11 @@ def test_after_an_outage_the_newest_slot_runs_and_the_older_ones_are_on_record(e
     tick(engine, INDIA, recording(ran), lambda: BEFORE_DAWN, "me", NIGHT)
     on_sunday = BEFORE_DAWN + timedelta(days=3, hours=12)
     tick(engine, INDIA, recording(ran), lambda: on_sunday, "me", NIGHT)
-    assert ran == ["import", "retrain", "score", "plan", "watch"]
+    assert ran == ["import", "retrain", "texts", "score", "plan", "watch"]
     tick(engine, INDIA, recording(ran), lambda: on_sunday, "me", NIGHT)
-    assert ran == ["import", "retrain", "score", "plan", "watch"], "a second tick at the same time has nothing to do"
+    assert ran == ["import", "retrain", "texts", "score", "plan", "watch"], (
+        "a second tick at the same time has nothing to do"
+    )
 
 
 def test_two_schedulers_on_one_database_never_run_a_slot_twice(engine: Engine, tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_two_schedulers_on_one_database_never_run_a_slot_twice(engine: Engine, t
                 for place, one in enumerate((engine, other))
             ]:
                 future.result()
-    assert sorted(ran) == ["import", "plan", "score", "watch"]
+    assert sorted(ran) == ["import", "plan", "score", "texts", "watch"]
 
 
 def test_a_broken_job_is_recorded_and_the_others_still_run(engine: Engine) -> None:
@@ -90,7 +92,7 @@ def test_a_broken_job_is_recorded_and_the_others_still_run(engine: Engine) -> No
     work["import"] = broken
     tick(engine, INDIA, work, lambda: BEFORE_DAWN, "me", NIGHT)
     tick(engine, INDIA, work, lambda: BEFORE_DAWN + timedelta(hours=4), "me", NIGHT)
-    assert ran == ["score", "plan", "watch"]
+    assert ran == ["texts", "score", "plan", "watch"]
     found = {one.name: one for one in status(engine, INDIA, BEFORE_DAWN + timedelta(hours=4))}
     assert found["import"].late
     assert found["import"].detail == "The event log is empty. Import events first."

@@ -21,10 +21,12 @@ from hypothesis import strategies as st
 
 from features.build import build_signals
 from features.catalog import catalog
+from features.cutoffs import microseconds
 from features.fitted import Fitted, fit
+from features.readings import Readings
 from features.spark import session
 from features.spark_signals import in_order, signals_on_spark
-from records.events import EventLog
+from records.events import EVENT_SCHEMA, EventLog
 from records.own_tables import import_own
 
 pytest.importorskip("pyspark", reason="Spark is not installed: make spark")
@@ -158,6 +160,35 @@ def test_chosen_customers_and_signals(spark: SparkSession, log: EventLog) -> Non
     here = build_signals(log, [CUTOFF], fitted=fitted, customers=people, signals=names)
     assert here.num_rows == 2
     assert differing(here, on_spark(spark, log, [CUTOFF], fitted=fitted, customers=people, signals=names)) == []
+
+
+def test_readings_stand_in_for_what_the_log_says_of_texts(spark: SparkSession, log: EventLog) -> None:
+    fitted = fit(log, EARLIER)
+    names = [one.name for one in catalog(fitted) if "sentiment" in one.name or one.name.startswith("text_topic_")]
+    rows = [
+        {
+            "event_id": f"reading-{number}",
+            "customer_id": f"{PEOPLE[number % 4]} {number % 7}",
+            "occurred_at": CUTOFF - timedelta(days=number % 90, seconds=number),
+            "received_at": CUTOFF - timedelta(days=number % 90 - number % 5),
+            "name": "text_scored",
+            "topic": fitted.words.topics[number % 2] if number % 3 else None,
+            "properties": json.dumps({"sentiment": number % 21 / 10 - 1}),
+        }
+        for number in range(300)
+    ]
+    first = min(max(row["occurred_at"], row["received_at"]) for row in rows)
+    found = Readings(pa.Table.from_pylist(rows, schema=EVENT_SCHEMA), microseconds(first))
+    chosen: dict[str, Any] = {"fitted": fitted, "signals": ["orders_30d", *names], "readings": found}
+    here = build_signals(log, [EARLIER, CUTOFF, ODD], **chosen)
+    bare = build_signals(log, [EARLIER, CUTOFF, ODD], **{**chosen, "readings": None})
+    assert here["orders_30d"] == bare["orders_30d"]
+    assert all(here[name] != bare[name] for name in names[:9])
+    assert differing(here, on_spark(spark, log, [EARLIER, CUTOFF, ODD], **chosen)) == []
+    none = {**chosen, "readings": Readings(found.events.slice(0, 0), None)}
+    silent = build_signals(log, [CUTOFF], **none)
+    assert all(silent[name].null_count == silent.num_rows for name in names)
+    assert differing(silent, on_spark(spark, log, [CUTOFF], **none)) == []
 
 
 def test_a_log_without_events_has_no_rows(spark: SparkSession, tmp_path: Path) -> None:

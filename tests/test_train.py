@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.build import build_signals
 from records.errors import NotEnoughData
 from records.events import EventLog
 from training.backtest import backtest
@@ -156,7 +155,7 @@ def test_the_stored_model_scores_everybody_eligible_with_risk_and_topics(
 ) -> None:
     model = Registry(trained[1]).load("champion")
     people = eligible(log, [AS_OF], CHURN)[AS_OF]
-    table = build_signals(log, [AS_OF], fitted=model.fitted, customers=people)
+    table = model.signals(log, AS_OF, people)
     risk = model.predict(table)
     topics, chances = model.topics(table, log)
     assert table["customer_id"].to_pylist() == people
@@ -194,7 +193,7 @@ def test_a_log_without_topics_amounts_or_texts_still_trains(log: EventLog, store
     result = run(bare, store)
     assert "no topics are known: the score has none" in result.notes
     model = Registry(store).load("latest")
-    table = build_signals(bare, [AS_OF], fitted=model.fitted)
+    table = model.signals(bare, AS_OF)
     topics, chances = model.topics(table, bare)
     assert topics == ()
     assert chances.shape == (table.num_rows, 0)

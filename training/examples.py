@@ -35,6 +35,7 @@ from training.labels import (
 from training.lots import lot
 from training.row_order import Order, order_rows
 from training.signal_matrix import fill_matrix
+from training.text_learning import Reading, learn_to_read
 from training.time_slices import Slices, finished_cutoffs, slice_cutoffs
 from training.untreated import untreated
 
@@ -65,6 +66,7 @@ class Examples:
     labels: pa.Table  # the label table the rows were made of
     churn: ChurnOptions
     sampled: float  # share of customers kept
+    text: Reading  # how the texts of these customers were read
     notes: tuple[str, ...]
 
     @property
@@ -145,13 +147,12 @@ def build_examples(
     progress(f"labels: {labels.num_rows:,} examples at {len(cutoffs)} cutoffs")
     share = min(1.0, training.max_examples / max(1, labels.num_rows))
     customers = kept_customers(labels, share, training.seed)
-    # One more moment, for the contact model: its horizon is shorter and its newest finished cutoff later.
-    extra = as_of - issues.horizon
-    later = (extra, eligible(log, [extra], churn)[extra]) if extra > slices.finished[-1] else None
+    later = contact_moment(log, as_of - issues.horizon, churn, slices)
     unseen = UNSEEN_SHARE if judged_rows(labels, slices) * share * UNSEEN_SHARE >= FEWEST_UNSEEN else 0.0
     order = order_rows(labels, clean.copies, customers, later, unseen, training.seed)
     fitted = fit_signals(log, slices.judge[0], churn, timezone)
-    X, names = fill_matrix(log, fitted, order, training.threads, progress)
+    text = learn_to_read(log, as_of, training.seed, progress)
+    X, names = fill_matrix(log, fitted, text.reader, order, training.threads, progress)
     return Examples(
         signal_names=names,
         fitted=fitted,
@@ -163,8 +164,17 @@ def build_examples(
         labels=labels,
         churn=churn,
         sampled=share,
-        notes=(*slices.notes, *clean.notes, *sample_notes(share)),
+        text=text,
+        notes=(*slices.notes, *clean.notes, *sample_notes(share), *text.notes),
     )
+
+
+def contact_moment(
+    log: EventLog, moment: datetime, churn: ChurnOptions, slices: Slices
+) -> tuple[datetime, list[str]] | None:
+    """One more moment, for the contact model, and who was a customer then: its horizon is shorter and its newest
+    finished cutoff later. None where it is not later."""
+    return (moment, eligible(log, [moment], churn)[moment]) if moment > slices.finished[-1] else None
 
 
 def fit_signals(log: EventLog, until: datetime, churn: ChurnOptions, timezone: str) -> Fitted:

@@ -2,6 +2,7 @@
 
     model.json      signals in order, what they are fitted on, churn scorer, issue scorer, reference, settings
     *.txt           trees, as LightGBM writes them
+    text_*          the text models: lists of features as JSON, arrays of numbers
     manifest.json   SHA-256 of each file; the model's own hash is that of this list
 
 No pickle: nothing here can run. A folder whose hash is not the recorded one, or made for other signals, is refused.
@@ -13,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +26,13 @@ from training.evaluation import Floats
 from training.issues import IssueModel
 from training.reference import Reference
 from training.scorers import Scorer, scorer_from_json, scorer_to_json
+from training.text_reader import TextReader
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from features.fitted import Fitted
+    from features.readings import Readings
     from records.events import EventLog
 
 FORMAT = 1
@@ -68,15 +72,40 @@ class Model:
     """A fitted model: who leaves, and what each customer will need help with."""
 
     signal_names: tuple[str, ...]
-    fitted: Fitted  # what the signals were fitted on; hand it to build_signals
+    fitted: Fitted  # what the signals were fitted on
+    text: TextReader | None = None  # reads what customers write; None: what the log says of texts is all there is
     churn: Scorer
     issues: IssueModel
     reference: Reference = field(default_factory=Reference)  # what it learnt from, to compare with later
     settings: Mapping[str, Any] = field(default_factory=dict)  # churn, issues, training; as_of; hashes; versions
     sha256: str = ""  # of the stored folder; empty until saved
 
+    def signals(
+        self,
+        log: EventLog,
+        cutoff: datetime,
+        customers: Sequence[str] | None = None,
+        *,
+        rollup: bool = False,
+        threads: int = 2,
+    ) -> pa.Table:
+        """The signals of these customers (or everybody) at `cutoff`, as this model is asked: its tables, its reader.
+
+        `rollup`, `threads`: as `build_signals` takes them.
+        """
+        from features.build import build_signals
+
+        read = self.readings(log, cutoff, customers)
+        return build_signals(
+            log, [cutoff], fitted=self.fitted, customers=customers, readings=read, rollup=rollup, threads=threads
+        )
+
+    def readings(self, log: EventLog, cutoff: datetime, customers: Sequence[str] | None = None) -> Readings | None:
+        """What these customers' texts say, known before `cutoff`; None: the model has no reader."""
+        return self.text.readings(log, cutoff, customers) if self.text else None
+
     def predict(self, table: pa.Table) -> Floats:
-        """The probability of leaving within the horizon, one per row of `table` (from build_signals)."""
+        """The probability of leaving within the horizon, one per row of `table` (from `signals`)."""
         return self.churn.predict(matrix(table, self.signal_names))
 
     def contributions(self, table: pa.Table) -> Floats:
@@ -102,6 +131,7 @@ class Model:
             "issues": self.issues.to_json(files),
             "reference": self.reference.to_json(),
             "settings": dict(self.settings),
+            "text": self.text.to_json(files) if self.text else None,
         }
         files[MODEL_FILE] = canonical(stored)
         hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
@@ -128,6 +158,7 @@ class Model:
             issues=IssueModel.from_json(stored["issues"], files, len(names)),
             reference=Reference.from_json(stored["reference"]),
             settings=stored["settings"],
+            text=TextReader.from_json(stored["text"], files) if stored.get("text") else None,
             sha256=expected_sha256,
         )
 

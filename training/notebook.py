@@ -69,7 +69,8 @@ def predict(
 
     scorer = final_scorer(examples, judged, training or TrainingOptions())
     who = eligible(log, [as_of], examples.churn)[as_of]
-    signals = build_signals(log, [as_of], fitted=examples.fitted, customers=who)
+    readings = examples.text.reader.readings(log, as_of, who) if examples.text.reader else None
+    signals = build_signals(log, [as_of], fitted=examples.fitted, customers=who, readings=readings)
     found = scorer.predict(matrix(signals, examples.signal_names))
     return signals.select(["customer_id"]).append_column("churn_probability", pa.array(found))
 

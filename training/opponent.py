@@ -47,13 +47,11 @@ class InUse:
 
 def in_use(log: EventLog, examples: Examples, judged: Judged, champion: Model, threads: int) -> InUse:
     """The champion asked about the judged customers, as it would be asked to score them."""
-    from features.build import build_signals
-
     (cutoff,), rows = examples.slices.judge, judged.rows
     present, place = np.unique(rows.customers, return_inverse=True)
     who = [examples.customer_ids[code] for code in present]
     try:
-        signals = build_signals(log, [cutoff], fitted=champion.fitted, customers=who, threads=threads)
+        signals = champion.signals(log, cutoff, who, threads=threads)
         scores = champion.churn.predict(matrix(signals, champion.signal_names))
     except ModelError as error:
         return InUse(model=champion, scores=None, why_not=str(error))

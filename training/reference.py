@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.readings import SCORED
 from training.evaluation import Floats
 from training.labels import instant
 
@@ -106,6 +107,6 @@ def recent_events(log: EventLog, until: datetime) -> dict[str, int]:
     with log.connection() as con:
         rows = con.execute(
             f"select name, count(*) as number from {log.relation_sql(until)} where occurred_at >= {since} "  # noqa: S608
-            f"group by name order by number desc, name limit {MOST_EVENTS}"
+            f"and name <> '{SCORED}' group by name order by number desc, name limit {MOST_EVENTS}"
         ).fetchall()
     return {str(name): int(number) for name, number in sorted(rows)}

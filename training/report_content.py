@@ -19,6 +19,7 @@ from training.report import Content
 from training.report_topics import Topics, rankings, topics_of
 from training.slices import SliceRow
 from training.stability import Stability
+from training.text_learning import Reading
 from training.walk import walk
 
 
@@ -61,6 +62,7 @@ def content_of(
         slices=slices,
         topics=topics(issues, answered),
         stability=stability or Stability(),
+        text=text_rows(examples.text),
     )
 
 
@@ -104,3 +106,24 @@ def topics(issues: IssueResult, answered: Collection[str] | None) -> Topics | No
         topics=topics_of(issues.by_topic, answered),
         macro_auroc=metrics.get("model_macro_auroc", float("nan")),
     )
+
+
+def text_rows(text: Reading) -> list[tuple[str, str]]:
+    """What the report shows of the text models; empty where no text is read."""
+    if text.reader is None:
+        return []
+    counts, newest = text.counts, text.reader.models[-1]
+    labelled = f"{counts['with_topic']:,} with a topic, {counts['with_rating']:,} with a rating"
+    found = [
+        ("Texts", f"{counts['texts']:,}: {labelled}"),
+        ("Models", f"{len(text.reader.models)}, each for the texts after it; the newest of {newest.until:%-d %b %Y}"),
+    ]
+    names = {
+        "topic_accuracy": "Topic of later texts right",
+        "topic_most_popular": "Always the most frequent topic",
+        "sentiment_rank_correlation": "Sentiment: rank correlation with later ratings (useless 0, perfect 1)",
+        "sentiment_auroc": "Sentiment: tells later ratings in the lower half (useless .5, perfect 1)",
+    }
+    for name, one in text.figures.items():
+        found.append((names[name], f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}] on {one.rows:,} texts"))
+    return found

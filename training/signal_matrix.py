@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from features.fitted import Fitted
     from records.events import EventLog
+    from training.text_reader import TextReader
 
 # Rows of which signals are built at once: half a gigabyte with two hundred signals.
 ROWS_AT_ONCE = 300_000
@@ -28,16 +29,28 @@ KEYS = ("customer_id", "cutoff")
 
 
 def fill_matrix(
-    log: EventLog, fitted: Fitted, order: Order, threads: int, progress: Callable[[str], None]
+    log: EventLog,
+    fitted: Fitted,
+    reader: TextReader | None,
+    order: Order,
+    threads: int,
+    progress: Callable[[str], None],
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """The matrix, one row per example in their order and NaN for no data, and the names of its columns."""
     from features.build import build_signals
 
+    readings = reader.readings(log, order.moments[-1]) if reader else None
     X, names = np.empty((0, 0), dtype=np.float32), tuple[str, ...]()
     for first, last in parts(order):
         who = order.customer_ids[first:last]
         table = build_signals(
-            log, order.moments, fitted=fitted, customers=who, threads=threads, progress=in_lines(progress, "signals: ")
+            log,
+            order.moments,
+            fitted=fitted,
+            customers=who,
+            readings=readings,
+            threads=threads,
+            progress=in_lines(progress, "signals: "),
         )
         if not names:
             names = tuple(name for name in table.column_names if name not in KEYS)

@@ -8,6 +8,7 @@ would become NaN and back for nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,7 +35,7 @@ def with_scores(signals: DataFrame, model: Model) -> DataFrame:
     from pyspark.sql.types import DoubleType, StructField, StructType
 
     with TemporaryDirectory(prefix="pehle-model-") as scratch:
-        sha256 = model.save(Path(scratch))
+        sha256 = replace(model, text=None).save(Path(scratch))  # texts are read before
         shipped = {path.name: path.read_bytes() for path in sorted(Path(scratch).iterdir())}
     sent = signals.sparkSession.sparkContext.broadcast(shipped)
     schema = StructType([*signals.schema.fields, StructField(SCORE, DoubleType())])
@@ -55,7 +56,10 @@ def scored_on_spark(
     from features.spark_signals import in_order, signals_on_spark
 
     spark, names = session(url), model.signal_names
-    with signals_on_spark(spark, log, [as_of], fitted=model.fitted, customers=customers, signals=names) as signals:
+    readings = model.readings(log, as_of, customers)
+    with signals_on_spark(
+        spark, log, [as_of], fitted=model.fitted, customers=customers, signals=names, readings=readings
+    ) as signals:
         found = in_order(with_scores(signals, model))
     return found.drop_columns([SCORE]), found.column(SCORE).to_numpy()
 

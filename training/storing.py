@@ -48,6 +48,7 @@ class TrainResult:
     issues: Mapping[str, float]  # MAP@3, recall@3 of the issue model and its baselines
     definition: str = DEFAULT
     unseen: Mapping[str, Estimate] = field(default_factory=dict)  # the same figures on customers never fitted on
+    text: Mapping[str, Estimate] = field(default_factory=dict)  # how well texts are read, judged on later ones
     chosen: Mapping[str, Any] = field(default_factory=dict)  # settings chosen on earlier cutoffs
     stability: Mapping[str, float] = field(default_factory=dict)  # how much of the riskiest tenth stays the same
     provenance: Mapping[str, str] = field(default_factory=dict)  # git commit, lock, seed
@@ -67,6 +68,7 @@ class TrainResult:
             "examples": self.examples,
             "intervals": intervals(self.estimates),
             "unseen": intervals(self.unseen),
+            "text": intervals(self.text),
             "chosen": dict(self.chosen),
             "stability": dict(self.stability),
             "provenance": dict(self.provenance),
@@ -133,6 +135,7 @@ def store(
     estimates = {name: content.figures[winner][name] for name in WITH_INTERVAL}
     listed = run_metrics(metrics, winner, estimates, issues.metrics) | {"judged_customers": len(content.rows)}
     listed |= {f"unseen_{name}": one.value for name, one in unseen.items()} | dict(content.stability.figures())
+    listed |= {f"text_{name}": one.value for name, one in examples.text.figures.items()}
     version, sha256 = keep_run(registry, model, listed, content)
     if content.promoted:
         registry.promote(version, why, at=content.made_at, by="job:retrain")
@@ -150,6 +153,7 @@ def store(
         issues=issues.metrics,
         definition=content.definition,
         unseen=unseen,
+        text=examples.text.figures,
         chosen=model.settings["chosen"],
         stability=content.stability.figures(),
         provenance=content.provenance,

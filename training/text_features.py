@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-from numpy.typing import NDArray
 
 from training.evaluation import Floats
 
@@ -22,8 +21,8 @@ MOST_WORDS, LONGEST_WORD = 100, 40
 SHORTEST_PIECE, LONGEST_PIECE = 2, 4
 # Two words within this distance of each other are a pair, whatever their order.
 NEAR = 8
-# What only one text uses says nothing about others.
-FEWEST_TEXTS = 2
+# What only one person writes says nothing about others, and may name them.
+FEWEST_WRITERS = 2
 # Kinds of features by the first letter of their key, and how much each kind weighs in a text of length 1.
 PIECE, WORD, PAIR = "c", "w", "p"
 WEIGHTS = {PIECE: 1.0, PAIR: 0.8, WORD: 0.8}
@@ -87,7 +86,7 @@ class TextFeatures:
     """The features a model knows, and how rare each is. Their order: by kind, the most used first."""
 
     keys: tuple[str, ...]
-    rarity: Floats  # log of the share of texts that use it, plus one: the usual inverse document frequency
+    rarity: Floats  # log of the share of people who use it, plus one: an inverse document frequency
     _place: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
     _pieces: dict[str, list[int]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -129,26 +128,27 @@ class TextFeatures:
         return counted
 
 
-def choose_features(texts: Texts, most: int) -> TextFeatures:
-    """The features that at least two of these texts use, at most so many: the most used, ties by spelling."""
+def choose_features(texts: Texts, most: int, writers: Sequence[str] = ()) -> TextFeatures:
+    """The features that at least two people use, at most so many: those most people use, ties by spelling.
+
+    `writers`: who wrote each text; empty: each somebody else.
+    """
+    by_writer: dict[object, list[str]] = {}
+    for number, text in enumerate(texts):
+        by_writer.setdefault(writers[number] if writers else number, []).append(text)
     used: dict[str, int] = {}
-    for text in texts:
-        words = words_of(text)
-        keys = {key for word in set(words) for key in pieces_of(word)}
-        for key in keys.union(phrases_of(words)):
+    for theirs in by_writer.values():
+        keys: set[str] = set()
+        for text in theirs:
+            words = words_of(text)
+            keys.update(phrases_of(words), *map(pieces_of, set(words)))
+        for key in keys:
             used[key] = used.get(key, 0) + 1
-    order = sorted((-count, key) for key, count in used.items() if count >= FEWEST_TEXTS)[:most]
+    order = sorted((-count, key) for key, count in used.items() if count >= FEWEST_WRITERS)[:most]
     place = list(WEIGHTS)
     order.sort(key=lambda one: (place.index(one[1][0]), one))
     counts = np.array([-count for count, _ in order], dtype=np.float64)
-    rarity = np.log((1 + len(texts)) / (1 + counts)) + 1
+    rarity = np.log((1 + len(by_writer)) / (1 + counts)) + 1
     # Single precision, as it is stored: a model reads alike before and after.
     kept = rarity.astype(np.float32).astype(np.float64)
     return TextFeatures(keys=tuple(key for _, key in order), rarity=kept)
-
-
-def folds_of(texts: Texts, folds: int) -> NDArray[np.int64]:
-    """In which part is each text? By its words alone, so that copies of a text are never in two parts."""
-    import zlib
-
-    return np.array([zlib.crc32(" ".join(words_of(text)).encode()) % folds for text in texts], dtype=np.int64)

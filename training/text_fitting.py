@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.evaluation import Floats
-from training.text_features import choose_features, folds_of
-from training.text_model import FOLDS, TextModel, softmax
+from training.text_features import choose_features, words_of
+from training.text_model import TextModel, softmax
 
 # Fewer labelled or rated texts teach nothing that holds; a topic named less often is left out.
-FEWEST_TEXTS, FEWEST_OF_TOPIC = 200, 10
-# Bounds the stored model to about 25 MB: features × topics × machines × 2 bytes.
-MOST_FEATURES, MOST_WEIGHTS = 40_000, 3_000_000
+FEWEST_TEXTS, FEWEST_OF_TOPIC = 100, 10
+# Bounds the stored model to about 10 MB: features × topics × 2 bytes, and the features' names.
+MOST_FEATURES, MOST_WEIGHTS = 60_000, 4_000_000
 MOST_TOPICS = 500
 # liblinear says when it has not converged; on 77 topics and 10,000 texts it takes about 20 passes.
 MOST_PASSES = 2_000
@@ -26,6 +27,8 @@ RIDGE = 1.0
 # the training part of BANKING77.
 NAIVE_SHARE, NAIVE_PRIOR = 0.3, 0.05
 TEMPERATURES = (0.1, 30.0)
+# One text in so many is read by a first fit without it, which says how sure the whole one may be.
+KEPT_APART = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,7 @@ class LabelledTexts:
     """Texts with what is known about them, in an order that does not depend on files or threads."""
 
     texts: Sequence[str]
+    writers: Sequence[str] = ()  # who wrote each; empty: each somebody else
     topics: Sequence[str | None]  # None: not said
     ratings: Floats  # from -1, the lowest given, to 1; NaN: none
 
@@ -52,26 +56,27 @@ def fit_text_model(labelled: LabelledTexts, until: datetime, seed: int) -> TextF
     rated = np.isfinite(labelled.ratings)
     about = len(topics) >= 2 and sum(topic in topics for topic in labelled.topics) >= FEWEST_TEXTS
     content = int(rated.sum()) >= FEWEST_TEXTS and float(np.ptp(labelled.ratings[rated])) > 0
-    notes = [] if about else [f"texts get no topic: fewer than {FEWEST_TEXTS} of them have one"]
-    notes += [] if content else [f"texts get no sentiment: fewer than {FEWEST_TEXTS} of them came with a rating"]
+    few = f"fewer than {FEWEST_TEXTS} of them"
+    notes = [] if about else [f"texts get no topic: {few} name one of two topics or more"]
+    notes += [] if content else [f"texts get no sentiment: {few} came with a rating, or all with the same"]
     if not about and not content:
         return TextFit(model=None, metrics={}, notes=notes)
     most = min(MOST_FEATURES, MOST_WEIGHTS // max(1, len(topics)))
-    features = choose_features(labelled.texts, most)
-    matrix, folds = features.matrix(labelled.texts), folds_of(labelled.texts, FOLDS)
+    features = choose_features(labelled.texts, most, labelled.writers)
+    matrix, apart = features.matrix(labelled.texts), kept_apart(labelled)
     metrics: dict[str, float] = {}
     weights = mood = None
     temperature = 1.0
     if about:
         place = {topic: number for number, topic in enumerate(topics)}
         y = np.array([place.get(topic or "", -1) for topic in labelled.topics], dtype=np.int64)
-        weights, temperature, found = fit_topics(matrix[y >= 0], y[y >= 0], folds[y >= 0], len(topics), seed)
+        weights, temperature, found = fit_topics(matrix[y >= 0], y[y >= 0], apart[y >= 0], len(topics), seed)
         metrics |= found
         if not found["text_better"]:
             weights, topics = None, ()
             notes.append("texts get no topic: what is written does not tell it better than how often topics come up")
     if content:
-        mood, found = fit_sentiment(matrix[rated], labelled.ratings[rated], folds[rated])
+        mood, found = fit_sentiment(matrix[rated], labelled.ratings[rated], apart[rated])
         metrics |= found
         if not found["sentiment_better"]:
             mood = None
@@ -89,6 +94,12 @@ def fit_text_model(labelled: LabelledTexts, until: datetime, seed: int) -> TextF
     return TextFit(model=model, metrics=metrics, notes=notes)
 
 
+def kept_apart(labelled: LabelledTexts) -> NDArray[np.bool_]:
+    """Which texts judge? All of one in three writers; where nobody knows who wrote, all copies of one text in three."""
+    names = labelled.writers or [" ".join(words_of(text)) for text in labelled.texts]
+    return np.array([zlib.crc32(name.encode()) % KEPT_APART == 0 for name in names])
+
+
 def frequent_topics(topics: Sequence[str | None]) -> tuple[str, ...]:
     """The topics named often enough to be learnt, by name; of very many only the most frequent."""
     counts: dict[str, int] = {}
@@ -100,39 +111,39 @@ def frequent_topics(topics: Sequence[str | None]) -> tuple[str, ...]:
 
 
 def fit_topics(
-    matrix: Any, y: NDArray[np.int64], folds: NDArray[np.int64], topics: int, seed: int
+    matrix: Any, y: NDArray[np.int64], apart: NDArray[np.bool_], topics: int, seed: int
 ) -> tuple[NDArray[np.float32], float, dict[str, float]]:
-    """The machines of each topic, their temperature, and accuracy and log loss on texts not seen."""
+    """The machines of each topic, their temperature, and accuracy and log loss on the texts kept apart."""
     from scipy.optimize import minimize_scalar
 
-    weights = np.zeros((FOLDS + 1, matrix.shape[1] + 1, topics))
-    odds = np.zeros_like(weights)
-    unseen, frank, expected = np.zeros((3, len(y), topics))
-    for machine in range(FOLDS + 1):
-        kept, out = folds != machine - 1, folds == machine - 1
-        weights[machine] = separate(matrix[kept], y[kept], topics, seed)
-        odds[machine, :-1] = word_odds(matrix[kept], y[kept], topics)
-        unseen[out] = matrix[out] @ weights[machine, :-1] + weights[machine, -1]
-        frank[out] = matrix[out] @ odds[machine, :-1]
-        expected[out] = (np.bincount(y[kept], minlength=topics) + 1) / (kept.sum() + topics)
+    known, truth = np.flatnonzero(~apart), y[apart]
+    machines, odds = topic_weights(matrix[known], y[known], topics, seed)
+    unseen, frank = (matrix[apart] @ weights[:-1] + weights[-1] for weights in (machines, odds))
     share = NAIVE_SHARE * unseen.std() / max(float(frank.std()), 1e-12)
-    unseen += share * frank
-    row = np.arange(len(y))
+    unseen, row = unseen + share * frank, np.arange(len(truth))
 
     def surprises(temperature: float) -> Floats:
-        return np.asarray(-np.log(np.maximum(softmax(unseen * temperature)[row, y], 1e-12)), dtype=np.float64)
+        chances = softmax(unseen * temperature)[row, truth]
+        return np.asarray(-np.log(np.maximum(chances, 1e-12)), dtype=np.float64)
 
     found = minimize_scalar(lambda one: surprises(one).mean(), bounds=TEMPERATURES, method="bounded")
     temperature = float(f"{found.x:.6g}")
-    base = -np.log(expected[row, y])
+    base = -np.log((np.bincount(y[known], minlength=topics) + 1) / (len(known) + topics))[truth]
     metrics = {
-        "text_accuracy": float(np.mean(unseen.argmax(axis=1) == y)),
+        "text_accuracy": float(np.mean(unseen.argmax(axis=1) == truth)),
         "text_log_loss": float(surprises(temperature).mean()),
         "text_base_log_loss": float(base.mean()),
         "text_better": float(clearly(base - surprises(temperature))),
         "text_labelled": float(len(y)),
     }
-    return stored(weights + share * odds), temperature, metrics
+    machines, odds = topic_weights(matrix, y, topics, seed)
+    return stored(machines + share * odds), temperature, metrics
+
+
+def topic_weights(matrix: Any, y: NDArray[np.int64], topics: int, seed: int) -> tuple[Floats, Floats]:
+    """The support vector machines and the word odds of these texts, each (features + 1) × topics."""
+    odds = np.vstack([word_odds(matrix, y, topics), np.zeros(topics)])
+    return separate(matrix, y, topics, seed), odds
 
 
 def clearly(gains: Floats) -> bool:
@@ -180,24 +191,24 @@ def word_odds(matrix: Any, y: NDArray[np.int64], topics: int) -> Floats:
 
 
 def fit_sentiment(
-    matrix: Any, ratings: Floats, folds: NDArray[np.int64]
+    matrix: Any, ratings: Floats, apart: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], dict[str, float]]:
-    """The machines that tell the rating from the words, and how much of its variance they tell on texts not seen."""
-    from sklearn.linear_model import Ridge
-    from threadpoolctl import threadpool_limits
-
-    weights = np.zeros((FOLDS + 1, matrix.shape[1] + 1), dtype=np.float32)
-    unseen, mean = np.zeros(len(ratings)), np.zeros(len(ratings))
-    with threadpool_limits(limits=1):  # the last digits must not depend on the number of processors
-        for machine in range(FOLDS + 1):
-            kept, out = folds != machine - 1, folds == machine - 1
-            fitted = Ridge(alpha=RIDGE, solver="sparse_cg", tol=1e-6).fit(matrix[kept], ratings[kept])
-            weights[machine] = stored(np.append(fitted.coef_, fitted.intercept_))
-            unseen[out] = matrix[out] @ weights[machine, :-1].astype(np.float64) + weights[machine, -1]
-            mean[out] = ratings[kept].mean()
-    errors, guesses = (np.clip(unseen, -1, 1) - ratings) ** 2, (mean - ratings) ** 2
-    return weights, {
+    """The weights that tell the rating from the words, and how much of its variance they tell on texts kept apart."""
+    weights, truth = rating_weights(matrix[np.flatnonzero(~apart)], ratings[~apart]), ratings[apart]
+    unseen = matrix[np.flatnonzero(apart)] @ weights[:-1].astype(np.float64) + weights[-1]
+    errors, guesses = (np.clip(unseen, -1, 1) - truth) ** 2, (ratings[~apart].mean() - truth) ** 2
+    return rating_weights(matrix, ratings), {
         "sentiment_explained": float(1 - errors.mean() / guesses.mean()),
         "sentiment_better": float(clearly(guesses - errors)),
         "text_rated": float(len(ratings)),
     }
+
+
+def rating_weights(matrix: Any, ratings: Floats) -> NDArray[np.float32]:
+    """Ridge regression of the rating on the features: features + 1."""
+    from sklearn.linear_model import Ridge
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # the last digits must not depend on the number of processors
+        fitted = Ridge(alpha=RIDGE, solver="sparse_cg", tol=1e-6).fit(matrix, ratings)
+    return stored(np.append(fitted.coef_, fitted.intercept_))

@@ -3,18 +3,17 @@
 Topic: a linear support vector machine per topic on weighed words and pieces of words, with a little naive Bayes, made
 into probabilities by one temperature fitted on texts the machines had not seen. Sentiment: ridge regression on
 ratings, from -1 to 1.
-
-A text the model learnt from would be read too well. Three more machines, each fitted without a third of the texts,
-read the texts of that third whenever they are older than the model; so old and new texts are read alike.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,15 +21,12 @@ from numpy.typing import NDArray
 
 from records.errors import ModelError
 from training.evaluation import Floats
-from training.text_features import PAIR, PIECE, WORD, TextFeatures, Texts, folds_of
-
-FOLDS = 3
-FILE = "text.json"
+from training.text_features import PAIR, PIECE, WORD, TextFeatures, Texts
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextScores:
-    """What was read in each text. Empty columns where nothing could be learnt."""
+    """What was read in each text. None where nothing could be learnt."""
 
     topic: NDArray[np.int64] | None  # place in the model's topics; None: no topics are known
     probability: Floats | None  # of that topic
@@ -39,56 +35,56 @@ class TextScores:
 
 @dataclass(frozen=True, kw_only=True)
 class TextModel:
-    """A fitted reader of texts. Weights: machines × (features + 1) × topics; machine 0 has seen every text."""
+    """A fitted reader of texts."""
 
     features: TextFeatures
     topics: tuple[str, ...] = ()
-    topic_weights: NDArray[np.float32] | None = None
+    topic_weights: NDArray[np.float32] | None = None  # (features + 1) × topics; the last row is added to every text
     temperature: float = 1.0
-    sentiment_weights: NDArray[np.float32] | None = None  # machines × (features + 1)
-    until: datetime  # it may have learnt from texts known before this moment
+    sentiment_weights: NDArray[np.float32] | None = None  # features + 1
+    until: datetime  # it learnt from texts known before this moment
 
-    def machines(self, texts: Texts, old: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Which machine may read each text: the whole one a new text, an old text the one that never saw it."""
-        return np.where(old, folds_of(texts, FOLDS) + 1, 0)
-
-    def chances(self, texts: Texts, old: NDArray[np.bool_]) -> Floats:
+    def chances(self, texts: Texts) -> Floats:
         """Texts × topics: the probability of each topic; rows sum to 1."""
-        if self.topic_weights is None:
-            return np.zeros((len(texts), 0))
-        return softmax(self._apply(self.topic_weights, texts, old) * self.temperature)
+        return self._chances(self.features.matrix(texts))
 
-    def score(self, texts: Texts, old: NDArray[np.bool_]) -> TextScores:
-        """Topic, its probability, and sentiment. `old`: known before the model was fitted."""
+    def score(self, texts: Texts) -> TextScores:
+        """Topic, its probability, and sentiment of each text; a text reads alike whatever stands beside it."""
+        matrix = self.features.matrix(texts)
         topic = probability = sentiment = None
         if self.topic_weights is not None:
-            chances = self.chances(texts, old)
+            chances = self._chances(matrix)
             topic, probability = chances.argmax(axis=1), chances.max(axis=1, initial=0)
         if self.sentiment_weights is not None:
-            raw = self._apply(self.sentiment_weights[:, :, None], texts, old)[:, 0]
-            sentiment = np.clip(raw, -1, 1)
+            sentiment = np.clip(_applied(matrix, self.sentiment_weights[:, None])[:, 0], -1, 1)
         return TextScores(topic=topic, probability=probability, sentiment=sentiment)
 
-    def _apply(self, weights: NDArray[np.float32], texts: Texts, old: NDArray[np.bool_]) -> Floats:
-        matrix, machines = self.features.matrix(texts), self.machines(texts, old)
-        found = np.zeros((len(texts), weights.shape[2]))
-        for machine in np.unique(machines):
-            rows = np.flatnonzero(machines == machine)
-            found[rows] = matrix[rows] @ weights[machine, :-1].astype(np.float64) + weights[machine, -1]
-        return found
+    def _chances(self, matrix: Any) -> Floats:
+        if self.topic_weights is None:
+            return np.zeros((matrix.shape[0], 0))
+        return softmax(_applied(matrix, self.topic_weights) * self.temperature)
 
-    def to_json(self, files: dict[str, bytes]) -> dict[str, Any]:
-        """The model as plain values; arrays and the list of features go to `files`."""
+    @cached_property
+    def key(self) -> str:
+        """A short name of exactly this model: the hash of what is stored of it."""
+        files: dict[str, bytes] = {}
+        stored = json.dumps(self.to_json("text", files), sort_keys=True, ensure_ascii=False)
+        parts = [hashlib.sha256(content).hexdigest() for _, content in sorted(files.items())]
+        return hashlib.sha256("\n".join([stored, *parts]).encode()).hexdigest()[:16]
+
+    def to_json(self, name: str, files: dict[str, bytes]) -> dict[str, Any]:
+        """The model as plain values; arrays and the list of features go to `files`, whose names begin with `name`."""
         arrays = {"rarity": self.features.rarity.astype(np.float32)}
         if self.topic_weights is not None:
             arrays["topics"] = self.topic_weights.astype(np.float16)
         if self.sentiment_weights is not None:
             arrays["sentiment"] = self.sentiment_weights.astype(np.float16)
-        for name, array in arrays.items():
+        for part, array in arrays.items():
             buffer = io.BytesIO()
             np.save(buffer, array, allow_pickle=False)
-            files[f"text_{name}.npy"] = buffer.getvalue()
-        files[FILE] = json.dumps(list(self.features.keys), ensure_ascii=False, separators=(",", ":")).encode()
+            files[f"{name}_{part}.npy"] = buffer.getvalue()
+        keys = json.dumps(list(self.features.keys), ensure_ascii=False, separators=(",", ":"))
+        files[f"{name}_keys.json"] = keys.encode()
         return {
             "topics": list(self.topics),
             "temperature": self.temperature,
@@ -97,18 +93,14 @@ class TextModel:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any], files: Mapping[str, bytes]) -> TextModel:
+    def from_json(cls, stored: Mapping[str, Any], name: str, files: Mapping[str, bytes]) -> TextModel:
         """The model again. Raises ModelError where its parts do not fit each other."""
-        keys = tuple(json.loads(files[FILE]))
+        keys = tuple(json.loads(files[f"{name}_keys.json"]))
         topics = tuple(stored["topics"])
         width = len(keys)
-        shapes = {
-            "rarity": (width,),
-            "topics": (FOLDS + 1, width + 1, len(topics)),
-            "sentiment": (FOLDS + 1, width + 1),
-        }
+        shapes = {"rarity": (width,), "topics": (width + 1, len(topics)), "sentiment": (width + 1,)}
         arrays = {
-            name: read_array(f"text_{name}.npy", files, shapes[name]) for name in stored["arrays"] if name in shapes
+            part: read_array(f"{name}_{part}.npy", files, shapes[part]) for part in stored["arrays"] if part in shapes
         }
         if "rarity" not in arrays or any(key[:1] not in (PIECE, WORD, PAIR) for key in keys):
             refuse("its list of features is not one of ours")
@@ -120,6 +112,10 @@ class TextModel:
             sentiment_weights=arrays.get("sentiment"),
             until=datetime.fromisoformat(stored["until"]),
         )
+
+
+def _applied(matrix: Any, weights: NDArray[np.float32]) -> Floats:
+    return np.asarray(matrix @ weights[:-1].astype(np.float64) + weights[-1], dtype=np.float64)
 
 
 def read_array(name: str, files: Mapping[str, bytes], shape: tuple[int, ...]) -> NDArray[np.float32]:

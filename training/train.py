@@ -103,6 +103,7 @@ def train(
     model = Model(
         signal_names=examples.signal_names,
         fitted=examples.fitted,
+        text=examples.text.reader,
         churn=final,
         issues=result.model,
         reference=reference_of(judged.rows.X, final.predict, recent_events(log, as_of)),
