@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.cutoffs import Grid, ages
+from features.days import NOTHING
 from features.derived import derive
 from features.latest import NO_ROW, value_places
 from features.own import own_facts
@@ -24,7 +25,7 @@ from features.plan import Plan, compiled, select
 from features.rhythm import NO_GAP
 from features.rollup import GAPS, Fact
 from features.signal import Columns, Signal
-from features.sorted_rows import EARLIEST, LATEST, Decimals, Whole, arrow_array, places
+from features.sorted_rows import Decimals, Whole, arrow_array, places
 from features.step import Step
 from features.windows import window_facts
 
@@ -181,7 +182,7 @@ def absent(plan: Plan, made: Collection[str], steps: Sequence[Step]) -> dict[str
 
 def ages_type(name: str, numbers: Sequence[int]) -> pa.Array[Any]:
     """A column of the table of ages: small ones where they do."""
-    return pa.array(numbers, pa.int32() if name in ("age", "bucket") else pa.int64())
+    return pa.array(numbers, pa.int32() if name == "age" else pa.int64())
 
 
 def only_present(table: pa.Table, people: int) -> tuple[pa.Table, Whole]:
@@ -195,10 +196,12 @@ def only_present(table: pa.Table, people: int) -> tuple[pa.Table, Whole]:
 
 
 def nothing_of(fact: Fact) -> int | None:
-    """What stands for "null" in a fact as numpy makes it?"""
+    """What stands for "null" in a fact as numpy makes it? None: it is never null."""
     if fact.part in GAPS:
         return NO_GAP
-    return {"first": LATEST, "last": EARLIEST}.get(fact.part)
+    if fact.is_sum:
+        return None
+    return NOTHING.get(fact.kind)
 
 
 def placed(made: Whole | Decimals, present: Whole, asked: Mask, nothing: int | None) -> pa.Array[Any]:

@@ -16,6 +16,8 @@ from features import (
     peers,
     products,
     properties,
+    property_numbers,
+    property_words,
     purchases,
     support,
     text,
@@ -65,7 +67,9 @@ def measures(fitted: Fitted | None = None) -> tuple[Measure, ...]:
     fixed += pastlabels.measures(fitted or Fitted())
     if fitted is None:
         return fixed
-    return fixed + generic.measures(fitted.words) + properties.measures(fitted.numbers, fitted.words.events)
+    unknown = fitted.words.events
+    fixed += generic.measures(fitted.words) + property_numbers.measures(len(fitted.numbers), unknown)
+    return fixed + property_words.measures(tuple(one.words for one in fitted.texts), unknown)
 
 
 def derived(fitted: Fitted) -> tuple[Derived, ...]:
@@ -76,7 +80,7 @@ def derived(fitted: Fitted) -> tuple[Derived, ...]:
 def steps(fitted: Fitted) -> tuple[Step, ...]:
     """Which facts are made of rows, not of sums by day?"""
     fixed = tuple(step for module in _WITH_STEPS for step in module.STEPS)
-    return fixed + properties.step(fitted.texts, fitted.words.events)
+    return fixed + property_words.steps(len(fitted.texts), fitted.words.events)
 
 
 def describe(fitted: Fitted | None = None) -> list[dict[str, str]]:

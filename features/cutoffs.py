@@ -17,9 +17,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_US = 86_400_000_000
 """One day in microseconds."""
 
-EDGES: tuple[int, ...] = (7, 14, 21, 28, 30, 42, 56, 60, 90, 120, 180, 365)
-"""Ages in days at which a bucket ends; a window is a run of whole buckets, so every window must be listed here."""
-
 HALF_LIVES: tuple[int, ...] = (7, 30, 90, 180)
 WEIGHT_ONE = 1 << 40
 """A decayed day weighs `2 ** (-age / half_life)` in this many parts, as a whole number: the sums stay exact."""
@@ -28,7 +25,7 @@ LOG_PARTS = 1 << 20
 """Logarithms of gaps are summed as whole numbers of this many parts, for the same reason."""
 
 OLDEST_AGE = 8192
-"""Older days share this row of the table of ages: their weights are all zero and their bucket is the last."""
+"""Older days share this row of the table of ages: their weights are all zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,21 +62,11 @@ def grids(cutoffs: Sequence[datetime]) -> list[Grid]:
     return [Grid(phase_us=phase_us, days=tuple(sorted(numbers))) for phase_us, numbers in sorted(days.items())]
 
 
-def bucket_of(age: int) -> int:
-    """In which bucket does a day of this age lie? Age 1 is the last 24 hours before the cutoff."""
-    return next((index for index, edge in enumerate(EDGES) if age <= edge), len(EDGES))
-
-
-def buckets_within(window: str) -> int:
-    """Which is the last bucket of this window ("30", or "all")?"""
-    return len(EDGES) if window == "all" else EDGES.index(int(window))
-
-
 @cache
 def ages() -> dict[str, list[int]]:
-    """What does each age in days mean: its bucket, and its weight under every half-life?"""
+    """What does each age in days mean: its logarithm, and its weight under every half-life?"""
     numbers = list(range(1, OLDEST_AGE + 1))
-    table = {"age": numbers, "bucket": [bucket_of(age) for age in numbers]}
+    table = {"age": numbers}
     table["log_parts"] = [round(math.log(age) * LOG_PARTS) for age in numbers]
     for half_life in HALF_LIVES:
         table[f"weight_{half_life}"] = [round(WEIGHT_ONE * 2.0 ** (-age / half_life)) for age in numbers]

@@ -23,11 +23,11 @@ from features.sorted_rows import (
     whole_numbers,
 )
 
-NOTHING = {"first": LATEST, "last": EARLIEST, "sum": 0}
+NOTHING = {"first": LATEST, "last": EARLIEST, "lowest": LATEST, "highest": EARLIEST, "sum": 0}
 """What a day without such an event has in its column."""
 
 KEYS = ("code", "day", "known_day")
-_HOW = {"sum": np.add, "first": np.minimum, "last": np.maximum}
+HOW = {"sum": np.add, "first": np.minimum, "last": np.maximum, "lowest": np.minimum, "highest": np.maximum}
 
 
 def added_up(rows: pa.Table, kinds: Mapping[str, str]) -> pa.Table:
@@ -106,5 +106,5 @@ def merged(rows: Rows, kinds: Mapping[str, str], starts: Whole) -> Rows:
 
 
 def _reduced(kind: str, starts: Whole, values: Whole) -> Whole:
-    found: Whole = _HOW[kind].reduceat(values, starts, dtype=np.int64)
+    found: Whole = HOW[kind].reduceat(values, starts, dtype=np.int64)
     return found

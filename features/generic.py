@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from typing import Any
+from unicodedata import category
 
 from features.phrases import ever, in_window, plain, since
 from features.signal import Measure, Saying, Signal, change, column, days_since, per
@@ -22,27 +23,36 @@ TOPIC_WORDS = {
     "returns": ("returns", "वापसी"),
 }
 _LONGEST = 24
-_MARKS = re.compile(r"[\s\x00-\x2f\x3a-\x60\x7b-\x7f]+")  # whatever is ASCII and no letter or digit
+_LONGEST_SLUG = 80
 _NAME = re.compile(
     r"^(?P<kind>event|topic|text_topic|channel|plan)_(?P<word>.+?)"
-    r"_(?P<what>\d+d|ever|days_since_last|change_30d|share_90d|now)$"
+    r"_(?P<what>\d+d|ever|days_since_last|30d_change|share_90d|now)$"
 )
 
 
 def slugs(words: tuple[str, ...]) -> list[str]:
     """Which part of a column's name stands for each word? Letters of any script, digits and `_`; no two alike.
 
+    What follows a slug in a name (`_30d`, `_days_since_last`, …) is never the end of what follows another: then no two
+    names are alike either.
+
     >>> slugs(("Add to Playlist", "add-to playlist", "हिंदी"))
     ['add_to_playlist', 'add_to_playlist_2', 'हिंदी']
     """
-    made: list[str] = []
+    made: dict[str, None] = {}
     for word in words:
-        start = slug = _MARKS.sub("_", word.casefold()).strip("_") or "other"
+        start = slug = _slug(word)
         number = 2
         while slug in made:
             slug, number = f"{start}_{number}", number + 1
-        made.append(slug)
-    return made
+        made[slug] = None
+    return list(made)
+
+
+def _slug(word: str) -> str:
+    """Letters with their marks and digits, of so many first characters; one `_` for whatever lies between them."""
+    letters = (one if category(one)[0] in "LMN" else "_" for one in word[:_LONGEST_SLUG].casefold())
+    return "_".join(filter(None, "".join(letters).split("_"))) or "other"
 
 
 def measures(vocabulary: Vocabulary) -> tuple[Measure, ...]:
@@ -135,7 +145,7 @@ def _event(measure: str, event: str, slug: str) -> list[Signal]:
             say=saying(f"event_{slug}_ever"),
         ),
         signal(
-            name=f"event_{slug}_change_30d",
+            name=f"event_{slug}_30d_change",
             question=f"How many more times “{event}” in 30 days than in the 30 before?",
             unit="events",
             value=change(measure, 30),
@@ -195,7 +205,7 @@ def group_of(name: str) -> str:
 def saying(name: str) -> Saying | None:
     """How is a signal of this kind said? Read from its name alone: a stored score knows no vocabulary."""
     found = _NAME.match(name)
-    if not found or found["what"].startswith("change") or found["kind"] == "text_topic":
+    if not found or found["what"] == "30d_change" or found["kind"] == "text_topic":
         return None
     if found["kind"] == "plan":
         readable = _readable(found["word"])

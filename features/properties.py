@@ -1,11 +1,11 @@
-"""Properties of events that no family knows: what do their numbers and words say, customer by customer?
+"""Properties of events that no family knows: which are there, and which of them are worth a signal?
 
-Found by frequency before the fit, in the manner of deep feature synthesis: every number of every such event (`amount`
-among them) gets its mean, spread, sum and last value in windows and against the customer's own past, every word how
-many kinds of it there were. Names of events and properties are data: they are quoted wherever they meet SQL.
+In the manner of deep feature synthesis: numbers of such events (`amount` among them) become means, extremes, spread,
+sums, the last value and its trend (`features/property_numbers.py`), words their kinds, shares and the last one
+(`features/property_words.py`). Names of events and properties are data: they are quoted wherever they meet SQL.
 """
 
-# ruff: noqa: S608  the SQL is made of our own names; words are quoted
+# ruff: noqa: S608  the SQL is made of our own names and whole numbers; words are quoted
 
 from __future__ import annotations
 
@@ -14,34 +14,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from itertools import chain, islice
 
 from features.generic import slugs
-from features.signal import Columns, Measure, Signal, column, days_between, ratio
-from features.step import Step
+from features.property_numbers import LARGEST, PARTS, of_number
+from features.property_words import of_property, of_word
+from features.signal import Signal
 from records.events import EventLog
 
-MOST_NUMBERS, MOST_TEXTS = 8, 4
+MOST_NUMBERS, MOST_TEXTS, MOST_WORDS = 8, 4, 3
 FEWEST_VALUES = 20
-LARGEST = 100_000_000
-"""A number beyond it is no measurement; what is left can be squared and added up exactly."""
+SAMPLE = 8_000
+"""About so many events of each name tell which properties they have."""
 
-PARTS = 10_000
-"""Numbers are kept as whole ten-thousandths: their sums and squares are exact on any engine."""
+LONGEST_TEXT, LONGEST_WORD = 200, 60
+"""Texts are told apart by their first characters; a word with signals of its own is no longer than a few of them."""
+
+ALL_DIFFERENT = 0.9
+"""Texts of which more than this share are different tell things apart, or are prose: their kinds say nothing."""
 
 _NO_MEASURE = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|key|hash|zip|phone)$)|[a-z]I[dD]$")
 """Numbers under such a name tell things apart: their mean says nothing."""
 
-SAMPLE = 50_000
-"""So many of the last events that have properties tell which there are."""
-
 
 @dataclass(frozen=True, order=True)
 class Property:
-    """A property of an event; the empty key stands for the column `amount`."""
+    """A property of an event; the empty key stands for the column `amount`. `words`: its most frequent texts."""
 
     event: str
     key: str
+    words: tuple[str, ...] = ()
 
 
 def sql_of(one: Property, *, number: bool) -> str:
@@ -53,39 +55,80 @@ def sql_of(one: Property, *, number: bool) -> str:
     if number:
         value = f"try_cast({value} as decimal(18, 4))"
         value = f"case when {value} between -{LARGEST} and {LARGEST} then ({value} * {PARTS})::bigint end"
+    else:
+        value = f"left({value}, {LONGEST_TEXT})"
     return f"case when name = {quoted(one.event)} then {value} end"
 
 
 def fit_properties(
     log: EventLog, until: datetime, events: Sequence[str]
 ) -> tuple[tuple[Property, ...], tuple[Property, ...]]:
-    """Which numbers, and which words, do these events carry most often? Most frequent first, then by name."""
+    """Which numbers, and which words, of these events are worth a signal? The most useful first.
+
+    Useful is what many customers have and what is not always the same: customers × the share of values that are not
+    the most frequent one. A key takes a second slot, for another event, only after every key had one.
+    """
     if not events:
         return (), ()
-    from features.facts import quoted
-
-    names = ", ".join(map(quoted, events))
     with log.connection() as con:
+        con.execute("create temp table valued as " + _values_sql(log, until, events))
         found = con.execute(
-            f"""with past as (
-                select name, amount, properties from {log.relation_sql(until)} where name in ({names})
-                order by occurred_at desc, event_id limit {SAMPLE}
-            ), pairs as (
-                select name, unnest(json_keys(properties)) as key, properties from past
-                where json_type(properties) = 'OBJECT'
-            ), valued as (
-                select name, key, properties->>('/' || replace(replace(key, '~', '~0'), '/', '~1')) as value from pairs
-                where key <> ''
-                union all select name, '', amount::varchar from past
+            f"""with counted as (
+                select name, key, value_hash, count(*) as n from valued group by all
+            ), frequent as (
+                select name, key, max(n) as top, count(*) as kinds from counted group by all
+            ), whole as (
+                select name, key, count(*) as n, count(*) filter (where numeric) as numbers,
+                    count(distinct customer_id) as people
+                from valued group by all having count(*) >= {FEWEST_VALUES}
             )
-            select name, key, count(value), count(try_cast(value as decimal(18, 4))), count(distinct value)
-            from valued where value is not null group by name, key
-            order by count(value) desc, name, key"""
+            select name, key, numbers >= 0.9 * n as is_number, kinds > {ALL_DIFFERENT} * n as all_different
+            from whole join frequent using (name, key) where kinds >= 2
+            order by
+                case when key = '' then 1
+                    else row_number() over (partition by key order by people * (n - top) / n desc, name) end,
+                people * (n - top) / n desc, name, key"""
         ).fetchall()
-    usable = [(Property(*row[:2]), *row[2:]) for row in found if row[2] >= FEWEST_VALUES and row[4] >= 2]
-    numbers = [one for one, count, numeric, _ in usable if numeric >= 0.9 * count and not _NO_MEASURE.search(one.key)]
-    texts = [one for one, count, numeric, _ in usable if numeric < 0.9 * count]
-    return tuple(numbers[:MOST_NUMBERS]), tuple(texts[:MOST_TEXTS])
+        usable = [(Property(name, key), *is_what) for name, key, *is_what in found]
+        numbers = (one for one, is_number, _ in usable if is_number and not _NO_MEASURE.search(one.key))
+        texts = (one for one, is_number, all_different in usable if not is_number and not all_different)
+        words = [
+            Property(
+                one.event, one.key, tuple(str(word) for (word,) in con.execute(_WORDS, [one.event, one.key]).fetchall())
+            )
+            for one in islice(texts, MOST_TEXTS)
+        ]
+    return tuple(islice(numbers, MOST_NUMBERS)), tuple(words)
+
+
+_WORDS = f"""select value from valued where name = ? and key = ? and length(value) between 1 and {LONGEST_WORD}
+    group by value having count(*) >= {FEWEST_VALUES} order by count(*) desc, value limit {MOST_WORDS}"""
+
+
+def _values_sql(log: EventLog, until: datetime, events: Sequence[str]) -> str:
+    """SQL of what a sample of each of these events carries: name, customer, key and value.
+
+    Of a frequent event one in so many is looked at, chosen by a hash of its id.
+    """
+    from features.facts import names_in  # which itself reads what is fitted
+
+    past = f"(select * from {log.relation_sql(until)} where {names_in(events)})"
+    return f"""with one_in as (
+            select name, greatest(1, count(*) // {SAMPLE}) as many from {past} group by name
+        ), sample as (
+            select name, customer_id, amount, properties from {past} join one_in using (name)
+            where hash(event_id) % many = 0
+        ), pairs as (
+            select name, customer_id, unnest(list_distinct(json_keys(properties))) as key, properties from sample
+            where json_type(properties) = 'OBJECT'
+        ), found as (
+            select name, customer_id, key, properties->>('/' || replace(replace(key, '~', '~0'), '/', '~1')) as value
+            from pairs where key <> ''
+            union all select name, customer_id, '', amount::varchar from sample
+        )
+        select name, customer_id, key, hash(value) as value_hash, left(value, {LONGEST_WORD + 1}) as value,
+            try_cast(value as decimal(18, 4)) is not null as numeric
+        from found where value is not null"""
 
 
 def fact_columns(numbers: Sequence[Property], texts: Sequence[Property]) -> dict[str, str]:
@@ -94,143 +137,34 @@ def fact_columns(numbers: Sequence[Property], texts: Sequence[Property]) -> dict
     return found | {f"text_{index}": sql_of(one, number=False) for index, one in enumerate(texts)}
 
 
-def measures(numbers: Sequence[Property], events: tuple[str, ...]) -> tuple[Measure, ...]:
-    """What is counted of these numbers: how many, their sum, and the sum of their squares."""
-    made: list[Measure] = []
-    for index, _ in enumerate(numbers):
-        name, given = f"number_{index}", partial(_given, f"number_{index}")
-        made += [
-            Measure(name=f"{name}_n", events=events, where=given),
-            Measure(name=f"{name}_sum", events=events, where=given, amount=partial(_value, name)),
-            Measure(name=f"{name}_squares", events=events, where=given, amount=partial(_square, name)),
-        ]
-    return tuple(made)
-
-
-def _given(name: str, events: Any) -> Any:
-    return events[name].notnull()
-
-
-def _value(name: str, events: Any) -> Any:
-    return events[name]
-
-
-def _square(name: str, events: Any) -> Any:
-    value = events[name].cast("decimal(19, 0)")
-    return (value * value).cast("decimal(38, 0)")
-
-
-def step(texts: Sequence[Property], events: tuple[str, ...]) -> tuple[Step, ...]:
-    """How many kinds of each word? One step for all of them."""
-    names = [f"text_{index}" for index, _ in enumerate(texts)]
-    if not names:
-        return ()
-
-    def rows(facts: Any) -> Any:
-        import ibis
-
-        kept = facts.filter(ibis.or_(*(facts[name].notnull() for name in names)))
-        return kept.select("code", "day", "known_day", *names)
-
-    def at(rows: Any, cutoffs: Any, ages: Any) -> Any:
-        seen = rows.join(cutoffs, rows.known_day < cutoffs.cutoff_day)
-        recent = seen.cutoff_day - seen.day <= 90
-        found: dict[str, Any] = {}
-        for name in names:
-            found[f"{name}_kinds"] = seen[name].nunique().cast("int32")
-            found[f"{name}_kinds_90"] = seen[name].nunique(where=recent).cast("int32")
-        return seen.group_by("code", "cutoff_day").agg(**found)
-
-    counts = tuple(f"{name}_{part}" for name in names for part in ("kinds", "kinds_90"))
-    return (Step(name="texts", events=events, rows=rows, at=at, counts=counts),)
+def names_of(numbers: Sequence[Property], texts: Sequence[Property]) -> list[str]:
+    """Which part of a column's name stands for each number, then each text, then each of the texts' words?"""
+    whole = [f"{one.event} {one.key or 'amount'}" for one in (*numbers, *texts)]
+    words = [f"{one.event} {one.key or 'amount'} {word}" for one in texts for word in one.words]
+    return slugs((*whole, *words))
 
 
 def signals(numbers: Sequence[Property], texts: Sequence[Property]) -> tuple[Signal, ...]:
     """Which signals describe these properties?"""
-    made: list[Signal] = []
-    names = slugs(tuple(f"{one.event} {one.key or 'amount'}" for one in (*numbers, *texts)))
-    for index, (one, name) in enumerate(zip((*numbers, *texts), names, strict=True)):
+    names = iter(names_of(numbers, texts))
+    made: list[list[Signal]] = []
+
+    def declared(one: Property, name: str) -> tuple[partial[Signal], str]:
         signal = partial(
             Signal, family="properties", needs=(one.event,), group=f"property_{name}", no_data="null: no such value"
         )
-        what = f"“{one.key or 'amount'}” of “{one.event}”"
-        if index < len(numbers):
-            made += _of_number(signal, f"number_{index}", name, what)
-        else:
-            made += _of_text(signal, f"text_{index - len(numbers)}", name, what)
-    return tuple(made)
+        return signal, f"“{one.key or 'amount'}” of “{one.event}”"
 
-
-def _of_number(signal: Any, fact: str, name: str, what: str) -> list[Signal]:
-    return [
-        *(
-            signal(
-                name=f"property_{name}_mean_{window}d",
-                question=f"What was the mean {what} in {window} days?",
-                unit="as given",
-                value=partial(_mean, fact, window),
-            )
-            for window in (30, 365)
-        ),
-        signal(
-            name=f"property_{name}_mean_30d_to_365d",
-            question=f"How does the mean {what} of 30 days compare with that of 365?",
-            unit="ratio",
-            value=lambda t: _mean(fact, 30, t) / _mean(fact, 365, t).nullif(0.0),
-        ),
-        signal(
-            name=f"property_{name}_sd_365d",
-            question=f"By how much did {what} vary in 365 days (standard deviation)?",
-            unit="as given",
-            value=partial(_deviation, fact),
-        ),
-        signal(
-            name=f"property_{name}_last",
-            question=f"What was the last {what}?",
-            unit="as given",
-            value=lambda t: getattr(t, f"{fact}_sum_latest").cast("float64") / float(PARTS),
-        ),
-        signal(
-            name=f"property_{name}_sum_per_30d_of_tenure",
-            question=f"What did {what} add up to per 30 days that we have known them, over the last 90?",
-            unit="as given per 30 days",
-            no_data="0",
-            value=partial(_per_tenure, fact),
-        ),
-    ]
-
-
-def _of_text(signal: Any, fact: str, name: str, what: str) -> list[Signal]:
-    return [
-        *(
-            signal(
-                name=f"property_{name}_kinds_{words}",
-                question=f"How many different {what} {when}?",
-                unit="kinds",
-                no_data="0",
-                value=column(found),
-            )
-            for words, when, found in (("90d", "in 90 days", f"{fact}_kinds_90"), ("ever", "so far", f"{fact}_kinds"))
-        ),
-        signal(
-            name=f"property_{name}_kinds_90d_share",
-            question=f"What share of all their different {what} came in the last 90 days?",
-            unit="share",
-            value=lambda t: ratio(getattr(t, f"{fact}_kinds_90"), getattr(t, f"{fact}_kinds")),
-        ),
-    ]
-
-
-def _mean(fact: str, window: int, t: Columns) -> Any:
-    return ratio(getattr(t, f"{fact}_sum_{window}"), getattr(t, f"{fact}_n_{window}")) / float(PARTS)
-
-
-def _deviation(fact: str, t: Columns) -> Any:
-    # n·Σx² - (Σx)² in whole numbers of 38 digits: nothing cancels before the one division.
-    n, total, squares = (getattr(t, f"{fact}_{part}_365").cast("decimal(38, 0)") for part in ("n", "sum", "squares"))
-    return ratio(n * squares - total * total, n * n).sqrt() / float(PARTS)
-
-
-def _per_tenure(fact: str, t: Columns) -> Any:
-    known = days_between(t.cutoff_us, t.known_us).clip(1.0, 90.0)
-    return 30.0 * getattr(t, f"{fact}_sum_90").cast("float64") / float(PARTS) / known
+    for index, one in enumerate(numbers):
+        name = next(names)
+        made.append(of_number(*declared(one, name), f"number_{index}", f"property_{name}"))
+    groups = []
+    for index, one in enumerate(texts):
+        name = next(names)
+        groups.append(name)
+        made.append(of_property(*declared(one, name), f"text_{index}", f"property_{name}"))
+    for index, (one, group) in enumerate(zip(texts, groups, strict=True)):
+        for place, word in enumerate(one.words):
+            signal, what = declared(one, group)
+            made.append(of_word(signal, what, word, f"text_{index}", place, f"property_{next(names)}"))
+    return tuple(chain.from_iterable(made))

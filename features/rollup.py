@@ -21,7 +21,9 @@ GAPS = ("gaps", "gap_sum", "gap_squares", "gap_logs", "gap_log_squares", "gap_lo
 """What is known of the gaps between the days of a clock: `active_gap_median`, …"""
 
 VALUES = ("latest", "earliest")
-_FACT = re.compile(r"^(?P<measure>.+?)_(?P<part>decay_\d+|\d+|all|first|last|age|latest|earliest)$")
+_FACT = re.compile(
+    r"^(?P<measure>.+?)_(?P<part>decay_\d+|(?:lowest|highest)_\d+|\d+|all|first|last|age|latest|earliest)$"
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Fact:
 
     name: str
     measure: Measure
-    part: str  # a window ("30", "all"), "first", "last", "age", "decay_90", one of GAPS; "latest", "earliest"
+    part: str  # a window ("30", "all"), "lowest_365", "first", "last", "age", "decay_90", a gap, "latest", "earliest"
 
     @property
     def counted(self) -> str:
@@ -40,7 +42,26 @@ class Fact:
     @property
     def is_sum(self) -> bool:
         """Is this fact zero, rather than unknown, for a customer without such events?"""
-        return self.part not in ("first", "last", *VALUES, *GAPS)
+        return self.kind == "sum" and self.part not in (*VALUES, *GAPS)
+
+    @property
+    def kind(self) -> str:
+        """How do two rows of one day become one in the column this is made of?"""
+        kind = self.part.split("_")[0]
+        return kind if kind in ("first", "last", "lowest", "highest") else "sum"
+
+    @property
+    def window(self) -> int:
+        """Over how many days is it? 0: over another span, or all."""
+        days = self.part.removeprefix("lowest_").removeprefix("highest_")
+        return int(days) if days.isdigit() else 0
+
+    @property
+    def column(self) -> str:
+        """Which column of the day rows is this made of?"""
+        if self.kind == "sum":
+            return self.counted
+        return f"{self.measure.name}_{self.kind}"
 
 
 Streams = dict[tuple[str, ...], list[Fact]]
@@ -71,9 +92,7 @@ def streams(facts: Iterable[Fact]) -> Streams:
 
 def day_columns(facts: Sequence[Fact]) -> dict[str, str]:
     """Which columns do the day rows of these facts have? Each with how two rows of one day become one."""
-    sums = {fact.counted: "sum" for fact in facts if fact.part not in ("first", "last")}
-    moments = {fact.name: fact.part for fact in facts if fact.part in ("first", "last")}
-    return dict(sorted((sums | moments).items()))
+    return dict(sorted({fact.column: fact.kind for fact in facts}.items()))
 
 
 def counted(events: Any, measure: Measure) -> Any:
@@ -94,16 +113,16 @@ def event_rows(events: Any, facts: Sequence[Fact], measures: Mapping[str, Measur
     read = {fact.counted: measures[fact.counted] for fact in facts}
     if all(measure.where is not None for measure in read.values()):
         events = events.filter(ibis.or_(*(counted(events, measure) for measure in read.values())))
-    of_fact = {fact.name: fact.measure for fact in facts}
+    of_column = {fact.column: read[fact.counted] if fact.kind == "sum" else fact.measure for fact in facts}
     columns = {}
     for name, kind in day_columns(facts).items():
-        measure = read[name] if kind == "sum" else of_fact[name]
-        amount = (lambda one: one.us) if kind != "sum" else measure.amount
+        measure, moment = of_column[name], kind in ("first", "last")
+        amount = (lambda one: one.us) if moment else measure.amount
         if measure.where is not None:
             seen = counted(events, measure)
             columns[name] = seen.cast("int8") if amount is None else ibis.ifelse(seen, amount(events), ibis.null())
         elif amount is not None:
-            columns[name if kind == "sum" else "us"] = amount(events)
+            columns["us" if moment else name] = amount(events)
     return events.select("code", "day", "known_day", **columns)
 
 

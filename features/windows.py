@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.cutoffs import OLDEST_AGE, by_age
-from features.days import NOTHING, merged, sorted_days
+from features.days import HOW, NOTHING, merged, sorted_days
 from features.rhythm import gaps
 from features.rollup import GAPS, Fact, day_columns
 from features.sorted_rows import (
@@ -36,7 +36,7 @@ def window_facts(days: pa.Table, facts: Sequence[Fact], people: int, cutoffs: Wh
 
 def _facts(rows: Rows, cutoffs: Whole, facts: Sequence[Fact], kinds: Mapping[str, str]) -> Facts:
     rows = merged(rows, kinds, starts_of(rows.code, rows.day))
-    edges = {int(fact.part) for fact in facts if fact.part.isdigit()}
+    edges = {fact.window for fact in facts if fact.window}
     at = Places(rows, [*cutoffs, *(cutoff - edge for cutoff in cutoffs for edge in edges)])
     made: Facts = {}
     sums: dict[str, Whole | Decimals] = {}
@@ -45,6 +45,8 @@ def _facts(rows: Rows, cutoffs: Whole, facts: Sequence[Fact], kinds: Mapping[str
             continue
         if fact.part in ("first", "last"):
             made[fact.name] = _moment(rows, at, cutoffs, fact)
+        elif fact.kind in ("lowest", "highest"):
+            made[fact.name] = _extreme(rows, at, cutoffs, fact)
         elif fact.part.startswith("decay_"):
             made[fact.name] = _decayed(rows, at, cutoffs, fact)
         elif fact.part == "age":
@@ -54,7 +56,7 @@ def _facts(rows: Rows, cutoffs: Whole, facts: Sequence[Fact], kinds: Mapping[str
             if key not in sums:
                 sums[key] = each(_added(rows, fact), _running)
             until = at.before(cutoffs)
-            since = at.start if fact.part == "all" else at.before(cutoffs - int(fact.part))
+            since = at.start if fact.part == "all" else at.before(cutoffs - fact.window)
             made[fact.name] = each(sums[key], partial(_between, until=until, since=since))
     rhythms = {fact.measure.name: fact for fact in facts if fact.part in GAPS}
     for measure in rhythms:
@@ -89,7 +91,7 @@ def _between(sums: Whole, until: Whole, since: Whole) -> Whole:
 
 def _moment(rows: Rows, at: Places, cutoffs: Whole, fact: Fact) -> Whole:
     """The first or last moment of such an event before each cutoff."""
-    column = rows.columns[fact.name]
+    column = rows.columns[fact.column]
     none = NOTHING[fact.part]
     assert not isinstance(column, Decimals)  # noqa: S101  moments are microseconds
     held = np.flatnonzero(column != none)
@@ -99,6 +101,22 @@ def _moment(rows: Rows, at: Places, cutoffs: Whole, fact: Fact) -> Whole:
     place = until - 1 if fact.part == "last" else np.broadcast_to(since, until.shape)
     found: Whole = np.where(until > since, values[np.where(until > since, place, 0)], none)
     return found.T.copy()
+
+
+def _extreme(rows: Rows, at: Places, cutoffs: Whole, fact: Fact) -> Whole:
+    """The least or greatest value in a window before each cutoff."""
+    column = rows.columns[fact.column]
+    if isinstance(column, Decimals):
+        raise TypeError(f"{fact.name}: only whole numbers are compared")
+    values, window = np.append(column, NOTHING[fact.kind]), fact.window
+    until, since = at.before(cutoffs), at.before(cutoffs - window)
+    made = np.full((len(cutoffs), rows.people), NOTHING[fact.kind])
+    for place, _ in enumerate(cutoffs):
+        held = np.flatnonzero(until[:, place] > since[:, place])
+        if len(held):
+            spans = np.stack([since[held, place], until[held, place]], axis=1).ravel()
+            made[place, held] = HOW[fact.kind].reduceat(values, spans)[::2]
+    return made
 
 
 def _decayed(rows: Rows, at: Places, cutoffs: Whole, fact: Fact) -> Whole:

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from records.canonical import COLUMNS, REQUIRED
 from records.errors import InputError
 from records.mapping import Mapping
-from records.reading import Layout, Reject, Row, as_text, column_names, layout_of, open_input, read_json, read_text
+from records.reading import Layout, Reject, Row, as_text, column_names, layout_of, read_json, read_text
+from records.unpacking import open_input
 
 CHUNK_ROWS = 50_000
 CHUNK_CHARACTERS = 32_000_000

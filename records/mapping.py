@@ -36,7 +36,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from records.canonical import COLUMNS, REQUIRED
 from records.errors import InputError
-from records.reading import Format, Layout, layout_of
+from records.reading import Format, Layout, ending_of, layout_of
 
 
 class _Strict(BaseModel):
@@ -122,7 +122,7 @@ class Mapping(_Strict):
     def layout(self, path: Path) -> Layout:
         """How this file is written."""
         found = self.format or layout_of(path).format
-        tabs = self.format is None and path.suffix.lower() == ".tsv" and "separator" not in self.model_fields_set
+        tabs = self.format is None and ending_of(path) == ".tsv" and "separator" not in self.model_fields_set
         return Layout(
             format=found,
             separator="\t" if tabs else self.separator,

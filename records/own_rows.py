@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
+from unicodedata import category
 
 from records.errors import InputError
 
@@ -20,7 +21,7 @@ KEYS = ("customer_id", "cutoff")
 FIXED: dict[str, str] = {LABELS: "left", SCORES: "churn_probability"}
 # Names of tables, and of definitions in the settings.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
-COLUMN = re.compile(r"\w[\w .-]{0,62}")
+LONGEST_NAME = 63
 TRUE, FALSE = ("true", "yes", "t", "y"), ("false", "no", "f", "n")
 
 
@@ -35,8 +36,9 @@ def value_names(kind: Kind, file: Path, header: Sequence[str]) -> tuple[str, ...
         wrong, remedy = f"has columns beside {', '.join((*KEYS, wanted))}", "Leave them out."
     elif not names:
         wrong, remedy = "has no column beside customer_id and cutoff", "Add the columns with the numbers."
-    elif bad := [name for name in names if not COLUMN.fullmatch(name)]:
-        wrong = f"has a column named {bad[0]!r}, which cannot name a signal"
+    elif bad := [name for name in names if not _names_a_signal(name)]:
+        wrong = f"has a column named {bad[0][:80]!r}, which cannot name a signal"
+        remedy = f"Use letters, digits, blanks and . _ -, {LONGEST_NAME} of them at most, a letter or digit first."
     elif len({name.lower() for name in header}) < len(header):
         wrong = "has two columns of one name"
     if wrong:
@@ -45,9 +47,16 @@ def value_names(kind: Kind, file: Path, header: Sequence[str]) -> tuple[str, ...
     return names
 
 
+def _names_a_signal(name: str) -> bool:
+    """Letters of any script with their marks (the vowels of Hindi are such), digits, and little else."""
+    first = name[:1]
+    letters = all(category(one)[0] in "LMN" or one in " ._-" for one in name)
+    return letters and len(name) <= LONGEST_NAME and (first == "_" or category(first or " ")[0] in "LN")
+
+
 def own_row(kind: Kind, row: dict[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
     """customer_id, cutoff and the numbers; ValueError(reason, value) if the row cannot be used."""
-    customer = str(row.get("customer_id") or "").strip()
+    customer = str(row.get("customer_id") or "").strip(" ")  # as of an event
     if not customer or "\0" in customer:
         raise ValueError("customer_id is missing", None)
     if strange := row.keys() - {*KEYS, *names}:

@@ -25,7 +25,7 @@ from records.chunks import open_rows
 from records.errors import InputError
 from records.events import EventLog
 from records.manifest import only_appender, sync_file, sync_folder
-from records.own_rows import NAME, Kind, own_row, value_names
+from records.own_rows import LABELS, NAME, SCORES, SIGNALS, Kind, own_row, value_names
 from records.parts import quoted
 from records.quarantine import Progress, Quarantine
 from records.reading import Reject, Row
@@ -66,6 +66,34 @@ def own_table(data: Path, kind: Kind, name: str) -> Path:
         msg = f"there is no table of {kind} called {name!r}; there are {', '.join(found) or 'none'}."
         raise InputError(msg, remedy=f"Import it: pehle import {kind} FILE --name {name}", value=name)
     return found[name]
+
+
+def described(data: Path) -> list[dict[str, Any]]:
+    """Every table of the company's own: kind, name, rows, first and last cutoff, columns."""
+    found = []
+    kinds: tuple[Kind, ...] = (SIGNALS, LABELS, SCORES)
+    with EventLog(data).connection() as con:
+        for kind in kinds:
+            for name, file in own_tables(data, kind).items():
+                source = f"read_parquet({quoted(file)})"
+                of_rows = f"select count(*), min(epoch_us(cutoff)), max(epoch_us(cutoff)) from {source}"
+                [(rows, *moments)] = con.execute(of_rows).fetchall()
+                first, last = ((EPOCH + timedelta(microseconds=one)).isoformat() for one in moments)
+                columns = list(_names_of(con, file))
+                found.append(
+                    {"kind": kind, "table": name, "rows": rows, "first": first, "last": last, "columns": columns}
+                )
+    return found
+
+
+def remove_own(data: Path, kind: Kind, name: str) -> int:
+    """Remove a table; how many rows it had. Raises InputError if there is none."""
+    file = own_table(data, kind, name)
+    with only_appender(file.parent), EventLog(data).connection() as con:
+        [(rows,)] = con.execute(f"select count(*) from read_parquet({quoted(file)})").fetchall()
+        file.unlink()
+        sync_folder(file.parent)
+    return int(rows)
 
 
 def own_sha256(data: Path, kind: Kind, name: str, until: datetime | None = None) -> str:

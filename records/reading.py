@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from records.errors import InputError
+from records.unpacking import open_input
 
 MAX_LINE_BYTES = 1 << 20
 MAX_CELL = 131_072  # characters; also the limit of Python's csv reader
@@ -63,33 +64,21 @@ class Layout:
 
 def layout_of(path: Path) -> Layout:
     """How is a file with this ending written?"""
-    found = ENDINGS.get(path.suffix.lower())
+    ending = ending_of(path)
+    found = ENDINGS.get(ending)
     if found is None:
         raise InputError(
             f"{path.name}: a file ending in {path.suffix!r} cannot be read.",
-            remedy=f"Expected one of {', '.join(ENDINGS)}, or a mapping that names the format.",
+            remedy=f"Expected one of {', '.join(ENDINGS)} (or .csv.gz and so on), or a mapping that names the format.",
             file=str(path),
         )
-    return Layout(format=found, separator="\t" if path.suffix.lower() == ".tsv" else ",")
+    return Layout(format=found, separator="\t" if ending == ".tsv" else ",")
 
 
-def open_input(path: Path) -> BinaryIO:
-    """The file's bytes, behind a byte order mark if it has one; a refusal names the file."""
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}.", remedy="Check the name and the rights.", file=str(path)
-        ) from error
-    start = file.read(4)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        file.close()
-        raise InputError(f"{path} is UTF-16.", remedy="Save it as UTF-8.", file=str(path), value="UTF-16")
-    if start[:2] == b"\x1f\x8b":
-        file.close()
-        raise InputError(f"{path} is compressed (gzip).", remedy="Unpack it first.", file=str(path), value="gzip")
-    file.seek(3 if start[:3] == b"\xef\xbb\xbf" else 0)
-    return file
+def ending_of(path: Path) -> str:
+    """The ending that tells how a file is written, in small letters: that of what is in it, if it is packed."""
+    ending = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if ending == ".gz" else ending
 
 
 class Lines:

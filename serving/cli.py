@@ -10,7 +10,7 @@ import sys
 import typer
 
 from records.errors import PehleError
-from serving.commands import data, demo, explaining, models, outreach, service, versions
+from serving.commands import data, demo, explaining, models, outreach, own_tables, service, versions
 from serving.commands.shared_options import HomeOption, choose_home, tell
 
 app = typer.Typer(
@@ -29,7 +29,7 @@ def everything(home: HomeOption = None) -> None:
 
 
 app.command("demo")(demo.demo)
-app.add_typer(data.imports, name="import")
+app.add_typer(own_tables.imports, name="import")  # with the commands of `data`
 app.add_typer(data.features, name="features")
 app.command("train")(models.train)
 app.command("backtest")(models.backtest)

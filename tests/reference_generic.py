@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reference_seen import Seen, Values, chosen, ratio, windows
+from reference_contract import CONTRACT
+from reference_seen import Seen, Values, chosen, last_of, ratio, windows
 
 from features.generic import slugs
 
@@ -22,6 +23,9 @@ def generic(seen: Seen) -> Values:
     for channel, slug in zip(words.channels, slugs(words.channels), strict=True):
         by = chosen(active, lambda e, channel=channel: e["channel"] == channel)
         found[f"channel_{slug}_share_90d"] = ratio(seen.count(by, 90), seen.count(active, 90))
+    contract = last_of(chosen(seen.named(*CONTRACT), lambda e: isinstance(e["product"], str)))
+    for plan, slug in zip(words.plans, slugs(words.plans), strict=True):
+        found[f"plan_{slug}_now"] = None if contract is None else float(contract["product"] == plan)
     return found
 
 
@@ -31,6 +35,6 @@ def event(seen: Seen, name: str, column: str) -> Values:
     return {
         **windows(seen, done, column + "_{}d", (7, 30, 90)),
         f"{column}_ever": len(done),
-        f"{column}_change_30d": seen.change(done, 30),
+        f"{column}_30d_change": seen.change(done, 30),
         f"{column}_days_since_last": seen.since_last(done),
     }

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -32,6 +32,7 @@ class Everyone:
 
     events: pd.DataFrame
     cutoff: datetime
+    own: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # the company's tables, one row per person and moment
 
     def named(self, *names: str) -> pd.DataFrame:
         return self.events[self.events.name.isin(names)]
@@ -48,6 +49,7 @@ class Everyone:
 class Seen:
     """Events that occurred and were received before the cutoff: one customer's, and everybody's."""
 
+    customer: str
     events: pd.DataFrame
     everyone: Everyone
     cutoff: datetime
@@ -144,8 +146,13 @@ def total(events: pd.DataFrame) -> float:
 
 def given(event: dict[str, Any], key: str) -> Any:
     """What an event says under this key of its properties; None if nothing."""
-    properties = json.loads(event["properties"] or "{}")
+    properties = json.loads(event["properties"] or "{}", object_pairs_hook=first_of_each)
     return properties.get(key) if isinstance(properties, dict) else None
+
+
+def first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of keys that are written twice, the first."""
+    return dict(reversed(pairs))
 
 
 def number(event: dict[str, Any], key: str, otherwise: float = 0.0) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections import Counter
@@ -349,7 +350,13 @@ def test_an_unknown_time_format_is_refused(take: Callable[..., ImportReport]) ->
         ("a.csv", b"customer_id,occurred_at,name,name\n", "two columns 'name'"),
         ("a.csv", b"", "is empty"),
         ("a.csv", "customer_id".encode("utf-16"), "is UTF-16"),
-        ("a.csv", b"\x1f\x8b\x08\x00", "is compressed"),
+        ("a.csv", b"\x1f\x8b\x08\x00", "cannot be unpacked"),
+        ("a.csv.gz", gzip.compress(gzip.compress(b"customer_id\n")), "is packed twice"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"customer_id,occurred_at,name\n" + b"x,2026-01-01,y\n" * 99)[:-12],
+            "cannot be unpacked",
+        ),
         ("a.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00", "no column 'customer_id'"),
         ("a.xlsx", b"PK", "cannot be read"),
         ("a.parquet", b"PAR1 no", "cannot be read as Parquet"),
@@ -362,6 +369,19 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(
         take(content, name)
     assert name in str(refusal.value)
     assert log.summary().count == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv.gz", b"\xef\xbb\xbfcustomer_id,occurred_at,name\r\nbo,2026-01-01,order_completed\r\n"),
+        ("a.TSV.gz", b"customer_id\toccurred_at\tname\nbo\t2026-01-01\torder_completed\n"),
+        ("a.jsonl.gz", b'{"customer_id": "bo", "occurred_at": "2026-01-01", "name": "order_completed"}\n'),
+        ("packed.csv", b"customer_id,occurred_at,name\nbo,2026-01-01,order_completed\n"),
+    ],
+)
+def test_a_packed_file_is_unpacked_as_it_is_read(take: Callable[..., ImportReport], name: str, content: bytes) -> None:
+    assert counts(take(gzip.compress(content), name)) == (1, 0, 0)
 
 
 def test_a_missing_file_is_refused_by_name(log: EventLog, tmp_path: Path, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from records.errors import InputError
-from records.own_tables import OwnReport, import_own, own_sha256, own_table, own_tables
+from records.own_tables import OwnReport, described, import_own, own_sha256, own_table, own_tables, remove_own
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HEAD = "customer_id,cutoff,visits,happy"
@@ -190,3 +191,55 @@ def test_a_replaced_row_leaves_the_other_moments_of_the_person(tmp_path: Path) -
     take(tmp_path, written(tmp_path, HEAD, "bo,2026-05-01,1,1", "bo,2026-05-02,2,1"))
     assert counts(take(tmp_path, written(tmp_path, HEAD, "bo,2026-05-02,9,1"))) == (0, 1, 0, 0)
     assert [row[2] for row in rows_of(tmp_path)] == [1.0, 9.0]
+
+
+def test_what_there_is_is_told_and_a_table_can_be_taken_away(tmp_path: Path) -> None:
+    take(tmp_path, written(tmp_path, HEAD, "bo,2026-05-01,1,1", "bo,2026-05-02,2,1"))
+    left = written(tmp_path, "customer_id,cutoff,left", "bo,2026-05-01,1", name="left.csv")
+    take(tmp_path, left, kind="labels")
+    signals, labels = described(tmp_path)
+    assert signals == {
+        "kind": "signals",
+        "table": "crm",
+        "rows": 2,
+        "first": "2026-05-01T00:00:00+00:00",
+        "last": "2026-05-02T00:00:00+00:00",
+        "columns": ["visits", "happy"],
+    }
+    assert (labels["kind"], labels["rows"]) == ("labels", 1)
+    assert remove_own(tmp_path, "signals", "crm") == 2
+    assert [one["kind"] for one in described(tmp_path)] == ["labels"]
+    with pytest.raises(InputError, match="no table of signals called 'crm'; there are none"):
+        remove_own(tmp_path, "signals", "crm")
+    # What is imported again is new, also with other columns.
+    assert counts(take(tmp_path, written(tmp_path, "customer_id,cutoff,visits", "bo,2026-05-01,1"))) == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["मुलाक़ातें", "__proto__", "naïve visits.2", "Ω-7"])
+def test_columns_may_be_named_in_any_script(tmp_path: Path, name: str) -> None:
+    assert counts(take(tmp_path, written(tmp_path, f"customer_id,cutoff,{name}", "bo,2026-05-01,1"))) == (1, 0, 0, 0)
+    assert described(tmp_path)[0]["columns"] == [name]
+
+
+@pytest.mark.parametrize("name", ['"a""b"', "=1+1", "a`b", "a;drop", "", "a\u202eb", "x" * 64, "\u093e"])
+def test_other_names_of_columns_are_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"cannot name a signal.*Use letters, digits, blanks"):
+        take(tmp_path, written(tmp_path, f"customer_id,cutoff,visits,{name}", "bo,2026-05-01,1,1"))
+    assert own_tables(tmp_path, "signals") == {}
+
+
+def test_a_mark_of_byte_order_line_ends_of_windows_and_packing_do_not_matter(tmp_path: Path) -> None:
+    text = "\ufeffcustomer_id,cutoff,visits,happy\r\nbo,2026-05-01,1,1\r\n".encode()
+    (tmp_path / "crm.csv").write_bytes(text)
+    (tmp_path / "crm.csv.gz").write_bytes(gzip.compress(text))
+    assert counts(take(tmp_path, tmp_path / "crm.csv")) == (1, 0, 0, 0)
+    assert counts(take(tmp_path, tmp_path / "crm.csv.gz")) == (0, 0, 1, 0)
+
+
+def test_a_formula_is_no_number_and_a_customer_is_whoever_an_event_says(tmp_path: Path) -> None:
+    report = take(
+        tmp_path, written(tmp_path, HEAD, "=1+1,2026-05-01,1,1", "bo,2026-05-01,=1+1,1", " bo ,2026-05-02,2,1")
+    )
+    assert counts(report) == (2, 0, 0, 1)
+    assert (report.rejects[0].reason, report.rejects[0].value) == ("visits is not a number", "=1+1")
+    assert [row[0] for row in rows_of(tmp_path)] == ["=1+1", "bo"]

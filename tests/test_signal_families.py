@@ -189,14 +189,50 @@ def test_a_number_that_names_something_is_no_measurement(tmp_path: Path) -> None
     assert ([one.key for one in numbers], texts) == (["length", "paid"], ())
 
 
-def test_properties_are_chosen_by_frequency_before_the_moment_only(tmp_path: Path) -> None:
-    rows = [event(50, "x", properties={"a": n, "b": f"{n}k"}) for n in range(30)]
+def test_properties_are_chosen_before_the_moment_only(tmp_path: Path) -> None:
+    rows = [event(50, "x", properties={"a": n, "b": f"{n % 7}k"}) for n in range(30)]
     rows += [event(40, "x", properties={"a": n}) for n in range(30)]
     later = [event(5, "x", properties={"z": n}) for n in range(500)]
     until = CUTOFF - 20 * DAY
     found = fit_properties(log_of(tmp_path, numbered(rows + later)), until, ("x",))
     assert found == ((Property("x", "a"),), (Property("x", "b"),))
     assert fit_properties(EventLog(tmp_path), until, ()) == ((), ())
+
+
+def test_slots_go_to_what_many_customers_have_and_what_differs(tmp_path: Path) -> None:
+    many = [
+        event(
+            n % 60 + 1,
+            name,
+            f"c{n % 40}",
+            {
+                "often the same": 1 if n % 50 else 2,
+                "differs": n % 9,
+                "level": "free" if n % 3 else "paid",
+                "said": f"text {n}",  # prose: no two alike
+                "of a few": n if n % 40 < 2 else None,
+            },
+        )
+        for n in range(200)
+        for name in ("play", "skip")
+    ]
+    numbers, texts = fit_properties(log_of(tmp_path, numbered(many)), CUTOFF, ("play", "skip"))
+    # Each key has a slot before one has a second.
+    assert [(one.event, one.key) for one in numbers[:3]] == [
+        ("play", "differs"),
+        ("play", "often the same"),
+        ("skip", "differs"),
+    ]
+    words = ("free", "paid")
+    assert texts == (Property("play", "level", words), Property("skip", "level", words))
+
+
+def test_a_frequent_event_leaves_rare_ones_their_properties(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("features.properties.SAMPLE", 30)
+    rows = [event(1 + n % 9, "often", f"c{n % 50}", {"a": n % 7}) for n in range(3000)]
+    rows += [event(90, "seldom", f"c{n}", {"b": n % 5}) for n in range(25)]
+    numbers, _ = fit_properties(log_of(tmp_path, numbered(rows)), CUTOFF, ("often", "seldom"))
+    assert {one.key for one in numbers} == {"a", "b"}
 
 
 # ── peers and the company's own numbers ──────────────────────────────────────────────────────────────────────

@@ -29,13 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from records.importing import ImportReport
-    from records.own_rows import Kind
     from records.reading import Reject
 
 imports = typer.Typer(help="Bring events and customers in.", no_args_is_help=True, rich_markup_mode=None)
 features = typer.Typer(help="The signals: what they are, and their table.", no_args_is_help=True, rich_markup_mode=None)
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, JSON Lines or Parquet; also compressed.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, JSON Lines (also .gz) or Parquet.")]
 SHOWN_REJECTS = 10
 
 
@@ -58,7 +57,7 @@ def import_events_command(
     from serving.home import REAL, Home, create_home
 
     found = load_mapping(mapping) if mapping else None
-    _all_there(files)
+    all_there(files)
     place = Home(home_path(home).resolve()) if dry_run else create_home(home_path(home), REAL)
     report = import_events(
         place.log,
@@ -67,7 +66,7 @@ def import_events_command(
         now=wall_clock(),
         quarantine=place.data / "quarantine",
         dry_run=dry_run,
-        progress=_told_rows(),
+        progress=told_rows(),
     )
     _show_report(report, as_json=as_json, dry_run=dry_run)
 
@@ -81,94 +80,13 @@ def import_customers_command(files: Files, home: HomeOption = None, as_json: Jso
     from records.importing import import_customers
     from serving.home import REAL, create_home
 
-    _all_there(files)
+    all_there(files)
     place = create_home(home_path(home), REAL)
     report = import_customers(place.engine, files, now=wall_clock(), quarantine=place.data / "quarantine")
     _show_report(report, as_json=as_json, dry_run=False)
 
 
-NameOption = Annotated[
-    str | None, typer.Option("--name", metavar="N", help="The table; default: signals, labels or scores.")
-]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read and count; write nothing.")]
-
-
-@imports.command("signals")
-def import_signals_command(
-    files: Files,
-    name: NameOption = None,
-    dry_run: DryRunOption = False,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Import a table of your own numbers: customer_id, cutoff, columns. Models learn from them as own_<name>_<column>.
-
-    A row counts for every cutoff from its own on, until a newer one. A cutoff is a day (its midnight in UTC) or a time
-    with its zone.
-
-    Example: pehle import signals crm.csv --name crm
-    """
-    _import_own("signals", files, name, dry_run=dry_run, home=home, as_json=as_json)
-
-
-@imports.command("labels")
-def import_labels_command(
-    files: Files,
-    name: NameOption = None,
-    dry_run: DryRunOption = False,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Import who left by your own rule: customer_id, cutoff, left (true or false, within the horizon after the cutoff).
-
-    They are learnt from where [churn] says definition = "imported" and labels = the table's name.
-
-    Example: pehle import labels left.csv
-    """
-    _import_own("labels", files, name, dry_run=dry_run, home=home, as_json=as_json)
-
-
-@imports.command("scores")
-def import_scores_command(
-    files: Files,
-    name: NameOption = None,
-    dry_run: DryRunOption = False,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Import scores made elsewhere: customer_id, cutoff, churn_probability. Plan and review take them like our own.
-
-    Example: pehle import scores scores.csv --name partner
-    """
-    _import_own("scores", files, name, dry_run=dry_run, home=home, as_json=as_json)
-
-
-def _import_own(
-    kind: Kind, files: list[Path], name: str | None, *, dry_run: bool, home: Path | None, as_json: bool
-) -> None:
-    from records.own_tables import import_own
-    from serving.home import REAL, Home, create_home
-    from serving.imported_scores import publish_scores
-
-    _all_there(files)
-    place = Home(home_path(home).resolve()) if dry_run else create_home(home_path(home), REAL)
-    table, now = name or kind, wall_clock()
-    report = import_own(place.data, kind, table, files, now, dry_run=dry_run, progress=_told_rows())
-    made = publish_scores(place, table, now) if kind == "scores" and not dry_run and report.changed else []
-    counts = {"accepted": report.accepted, "replaced": report.replaced}
-    counts |= {"duplicates": report.duplicates, "rejected": report.rejected}
-    if as_json:
-        show_json({**counts, "table": table, **({"scorings": len(made)} if kind == "scores" else {})})
-        return
-    would = "would be " if dry_run else ""
-    told = f"{report.accepted} {would}accepted, {report.replaced} {would}replaced, {report.duplicates} duplicates"
-    show(f"{told}, {report.rejected} {would}put aside.")
-    _show_rejects(report.rejects, report.rejected)
-    for run in made:
-        show(f"{run.customers} customers scored as of {run.as_of:%Y-%m-%d %H:%M} UTC: pehle plan goes by the newest.")
-
-
-def _all_there(files: list[Path]) -> None:
+def all_there(files: list[Path]) -> None:
     """Look for the files before a home is made for them: a mistyped name must not leave one behind.
 
     Raises
@@ -188,7 +106,7 @@ def _all_there(files: list[Path]) -> None:
         raise InputError(msg, remedy=remedy, file=str(file))
 
 
-def _told_rows() -> Callable[[Path, int], None] | None:
+def told_rows() -> Callable[[Path, int], None] | None:
     """Rows read so far, on one line that is written over; nothing where nobody watches."""
     if not sys.stderr.isatty():
         return None
@@ -206,10 +124,10 @@ def _show_report(report: ImportReport, *, as_json: bool, dry_run: bool) -> None:
         return
     would = "would be " if dry_run else ""
     show(f"{report.accepted} {would}accepted, {report.duplicates} duplicates, {report.rejected} {would}put aside.")
-    _show_rejects(report.rejects, report.rejected)
+    show_rejects(report.rejects, report.rejected)
 
 
-def _show_rejects(rejects: Sequence[Reject], count: int) -> None:
+def show_rejects(rejects: Sequence[Reject], count: int) -> None:
     for reject in rejects[:SHOWN_REJECTS]:
         value = "" if reject.value is None else f" ({reject.value!r})"
         show(f"  {reject.file}:{reject.line}: {reject.reason}{value}")
