@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EVENTS ?= 1000000
+ROWS ?= 100000
 UV := $(shell command -v uv 2>/dev/null)
 
 ifdef UV
@@ -12,7 +13,7 @@ else
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: bench-train run test test-0 test-1 check install serve bench featuretools soak java spark clean
+.PHONY: bench-train bench-sampling gate-attacks run test test-0 test-1 check install serve bench featuretools soak java spark clean
 
 run: install
 	@$(BIN)/pehle demo
@@ -57,8 +58,10 @@ $(VENV)/.bench: $(VENV)/.tests requirements-bench.lock
 	@$(INSTALL) --require-hashes -r requirements-bench.lock
 	@touch $@
 
+# Signals, then training, each beside what others' tools take.
 bench: $(VENV)/.bench
 	@$(BIN)/python tests/benchmarks/bench.py --events $(EVENTS)
+	@$(BIN)/python tests/benchmarks/train_bench.py --rows $(ROWS)
 
 # A peer of the benchmark that needs an older pandas lives in a virtual environment of its own.
 featuretools: $(VENV)/.made
@@ -68,6 +71,13 @@ featuretools: $(VENV)/.made
 
 bench-train: $(VENV)/.tests
 	@$(BIN)/python tests/benchmarks/train_bench.py
+
+# What learning from a sample of the customers costs; how often the gate errs. Minutes each.
+bench-sampling: $(VENV)/.tests
+	@$(BIN)/python tests/benchmarks/sampling_bench.py
+
+gate-attacks: $(VENV)/.tests
+	@$(BIN)/python tests/benchmarks/gate_attacks.py
 
 soak: $(VENV)/.tests
 	@$(BIN)/python -m pytest -q -m soak

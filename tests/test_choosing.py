@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 from training.calibration import sigmoid
-from training.candidates import AVERAGE, LIGHTGBM, LOGISTIC, PARETO_NBD, TUNED, Rows
+from training.candidates import LIGHTGBM, LOGISTIC, PARETO_NBD, TUNED, Rows
 from training.choosing import aged, choose_pair, choose_settings, folds_of, mean_curve
 from training.examples import Examples
 from training.judging import final_scorer, fit_and_judge
 from training.labels import ChurnOptions, TrainingOptions
 from training.time_slices import Slices, finished_cutoffs, slice_cutoffs
-from training.tuning import tune
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 HORIZON = timedelta(days=30)
@@ -146,14 +145,3 @@ def test_the_pair_is_logistic_and_trees_unless_others_are_clearly_better_and_nev
 
 def test_a_fold_that_stopped_early_keeps_its_last_loss() -> None:
     np.testing.assert_allclose(mean_curve([[3.0, 2.0], [3.0, 2.0, 1.0, 1.0]]), [3.0, 2.0, 1.5, 1.5])
-
-
-def test_tuning_is_seeded_starts_with_the_default_and_ends_in_a_candidate_of_its_own() -> None:
-    world = examples(8)
-    lines: list[str] = []
-    found = tune(world, QUICK, 0.02, 5, lines.append)
-    assert {"num_leaves", "learning_rate", "feature_fraction", "min_data_in_leaf", "lambda_l2"} <= set(found)
-    assert lines[0].startswith("tuning: trial 1")
-    losses = fit_and_judge(world, QUICK, found).losses
-    assert list(losses) == ["recency", LOGISTIC, LIGHTGBM, TUNED, AVERAGE]
-    assert tune(examples(2), QUICK, 0.02, 5) == {}

@@ -55,6 +55,34 @@ def fit_candidates(
     """Every candidate fitted on the past of `examples` and judged on their newest finished horizon.
 
     `.scores` has their probabilities for `.rows`, `.winner` the name of the best, `.losses` their log loss.
+
+    Examples
+    --------
+    Customers order every four days or every nine, until one day they stop.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from training.labels import ChurnOptions
+    >>> start, lines = datetime(2026, 1, 1, tzinfo=UTC), ["customer_id,name,occurred_at"]
+    >>> for number in range(400):
+    ...     pace = 4 + 5 * (number % 2)
+    ...     days = range(number % pace, min(60 + number, 240), pace)
+    ...     lines += [f"C{number},order_completed,{start + timedelta(days=day):%Y-%m-%d}" for day in days]
+    >>> churn = ChurnOptions(activity=["order_completed"], horizon_days=30, active_within_days=60)
+    >>> as_of = start + timedelta(days=240)
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "orders.csv").write_text("\\n".join(lines))
+    ...     log = read_log(Path(folder) / "orders.csv", Path(folder) / "data")
+    ...     examples = build_examples(log, as_of, churn)
+    ...     judged = fit_candidates(examples, TrainingOptions(max_rounds=20))
+    ...     scores = predict(log, examples, judged, as_of)
+    >>> examples.X.shape[1] == len(examples.signal_names)
+    True
+    >>> sorted(judged.losses), len(judged.scores[judged.winner]) == len(judged.rows)
+    (['average', 'lightgbm', 'logistic', 'pareto_nbd', 'recency'], True)
+    >>> judged.losses[judged.winner] < judged.losses["recency"]
+    True
+    >>> scores.column_names
+    ['customer_id', 'churn_probability']
     """
     return fit_and_judge(examples, training or TrainingOptions(), tuned)
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.attributes import attributes_at
+from training.candidates import joined
+from training.choosing import thin
 from training.evaluation import WITH_INTERVAL, Estimate, estimate
 from training.examples import Examples, build_examples, first_event
 from training.gates import gate
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from training.report import Content
 
 Progress = Callable[[str], None]
+CONTACT_ROWS = 120_000  # that the contact model is fitted on
 
 
 def fit_issues(
@@ -52,8 +55,9 @@ def fit_issues(
     earlier = [cutoff for cutoff in finished if newest and cutoff + issues.horizon <= newest][-CONTACT_CUTOFFS:]
     if not result.model.topics or newest is None or not earlier:
         return result
-    fit, judged = examples.contact_rows(earlier), examples.contact_rows([newest])
-    contact, rate, figures = fit_contact(fit, judged)
+    # Cutoff by cutoff, thinned: all at once would be the matrix a second time.
+    fit = joined([thin(examples.contact_rows([cutoff]), CONTACT_ROWS // len(earlier)) for cutoff in earlier])
+    contact, rate, figures = fit_contact(fit, examples.contact_rows([newest]))
     result.model = replace(result.model, contact=contact, contact_rate=rate)
     result.metrics |= figures
     return result

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from training.choosing import mean_curve, usable_folds
@@ -17,8 +18,14 @@ from training.labels import TrainingOptions
 from training.trees import PATIENCE, dataset, parameters
 
 MOST_TRIALS = 50
+# The mean over fewer rehearsals follows the luck of one.
+FEWEST_FOLDS = 3
 SECONDS_PER_MINUTE = 60
 Progress = Callable[[str], None]
+
+
+class OutOfTime(Exception):
+    """The time for looking is over, in the middle of a trial."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +46,15 @@ def tune(
     """LightGBM parameters with the lowest mean log loss over the folds, after at most so many minutes.
 
     The same seed tries the same parameters in the same order; the time decides how far it comes, so a repeatable run
-    has time for all MOST_TRIALS. Empty where the log is too short to rehearse.
+    has time for all MOST_TRIALS. A trial that is not over in time does not count. Empty where the log is too short to
+    rehearse, or no trial was over.
     """
     import optuna
 
-    folds = usable_folds(examples)
-    if not folds:
-        progress("tuning: the log is too short to rehearse, the default parameters stay")
+    folds, ends = usable_folds(examples), monotonic() + minutes * SECONDS_PER_MINUTE
+    if len(folds) < FEWEST_FOLDS:
+        said = f"{len(folds)} rehearsals of the {FEWEST_FOLDS} that are needed"
+        progress(f"tuning: the log is too short ({said}), the default parameters stay")
         return {}
     plain = {}
     rehearsals = []
@@ -56,14 +65,20 @@ def tune(
         rehearsals.append(Rehearsal(fit=fit, judge=dataset(examples.rows([fold.judge]), plain, reference=fit)))
 
     def loss(trial: Any) -> float:
-        found = rehearse(rehearsals, {**plain, **suggested(trial)}, training.max_rounds)
+        try:
+            found = rehearse(rehearsals, {**plain, **suggested(trial)}, training.max_rounds, ends)
+        except OutOfTime:
+            raise optuna.TrialPruned from None
         progress(f"tuning: trial {trial.number + 1}, log loss {found:.4f}")
         return found
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     study.enqueue_trial(started(plain))
-    study.optimize(loss, n_trials=MOST_TRIALS, timeout=minutes * SECONDS_PER_MINUTE)
+    study.optimize(loss, n_trials=MOST_TRIALS, timeout=max(0.0, ends - monotonic()))
+    if not study.get_trials(states=[optuna.trial.TrialState.COMPLETE]):
+        progress("tuning: no trial was over in time, the default parameters stay")
+        return {}
     return rounded(study.best_params)
 
 
@@ -90,9 +105,13 @@ def rounded(found: Mapping[str, Any]) -> dict[str, Any]:
     return {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in found.items()}
 
 
-def rehearse(rehearsals: list[Rehearsal], params: Mapping[str, Any], max_rounds: int) -> float:
-    """Mean log loss over the folds at the round where it is lowest."""
+def rehearse(rehearsals: list[Rehearsal], params: Mapping[str, Any], max_rounds: int, ends: float) -> float:
+    """Mean log loss over the folds at the round where it is lowest; OutOfTime if the clock has passed `ends`."""
     import lightgbm
+
+    def watch(environment: Any) -> None:
+        if monotonic() > ends:
+            raise OutOfTime
 
     curves = []
     for rehearsal in rehearsals:
@@ -103,7 +122,7 @@ def rehearse(rehearsals: list[Rehearsal], params: Mapping[str, Any], max_rounds:
             rehearsal.fit,
             num_boost_round=max_rounds,
             valid_sets=[rehearsal.judge],
-            callbacks=[stopping, lightgbm.record_evaluation(seen)],
+            callbacks=[watch, stopping, lightgbm.record_evaluation(seen)],
         )
         curves.append(next(iter(seen.values()))["binary_logloss"])
     return float(mean_curve(curves).min())
