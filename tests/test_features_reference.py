@@ -182,7 +182,8 @@ def test_every_signal_has_a_slow_reference(fitted: Fitted) -> None:
     rows = [{"customer_id": "a", "occurred_at": at, "received_at": at, "name": "page_viewed", "properties": "{}"}]
     empty = dict.fromkeys(("channel", "product", "topic", "amount", "rating"))
     [slow] = slow_signals(pd.DataFrame(numbered([{**empty, **row} for row in rows])), CUTOFF, fitted).values()
-    assert set(slow) == {signal.name for signal in catalog(fitted)}
+    names = {signal.name for signal in catalog(fitted)}
+    assert set(slow) == names, f"without a reference, or without a signal: {sorted(set(slow) ^ names)}"
 
 
 def test_also_where_a_log_and_its_tables_choose_them(tmp_path: Path) -> None:
