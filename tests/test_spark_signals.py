@@ -96,7 +96,7 @@ def medium_log(folder: Path, count: int = 6_000) -> EventLog:
             at = rows[-1]["occurred_at"]
         rows.append(
             {
-                "customer_id": f"{draw.choice(PEOPLE)} {draw.randrange(20)}",
+                "customer_id": f"{draw.choice(PEOPLE)} {draw.randrange(60)}",
                 "occurred_at": at,
                 "received_at": at + timedelta(hours=draw.choice([0, 0, 0, 0, 5, 24, 24 * 40])),
                 "name": name,
