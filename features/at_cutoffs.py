@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.begun import FACTS, ROWS, begun_facts
+from features.cohorts import Cohorts
 from features.cutoffs import Grid, ages
 from features.days import NOTHING
 from features.derived import derive
@@ -40,14 +42,20 @@ class AtCutoffs:
     """Makes signals on one connection, for the cutoffs of one grid."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, plan: Plan, grid: Grid, names: Mapping[str, int], everyone: Tables
+        self,
+        con: duckdb.DuckDBPyConnection,
+        plan: Plan,
+        grid: Grid,
+        names: Mapping[str, int],
+        everyone: Tables,
+        cohorts: Cohorts | None,
     ) -> None:
-        """`names`: since which day there are events of each name; `everyone`: rows of all customers, by step."""
+        """`names`: since which day there are events of each name; `everyone`: rows of all customers, by step;
+        `cohorts`: who everybody's peers are, if a signal asks for them."""
         import ibis
 
-        self.con, self.plan, self.grid, self.names = con, plan, grid, names
+        self.con, self.plan, self.grid, self.names, self.cohorts = con, plan, grid, names, cohorts
         self.ibis = ibis.duckdb.from_connection(con)
-        self.cutoffs = np.asarray(grid.days, np.int64)
         moments = [grid.day_us(day) for day in grid.days]
         self._table("cutoffs", pa.table({"cutoff_day": pa.array(grid.days, pa.int32()), "cutoff_us": moments}))
         self._table("ages", pa.table({name: ages_type(name, numbers) for name, numbers in ages().items()}))
@@ -66,24 +74,11 @@ class AtCutoffs:
         `rows` are the tables of the plan, with `code` from 0 to the number of customers less one; `known_us` says since
         when each is known and `wanted` whether they are asked for.
         """
-        known_day = (known_us - self.grid.phase_us) // 86_400_000_000
-        asked = (known_day < self.cutoffs[:, None]) & wanted
-        place, code = np.nonzero(asked)
-        moments = np.asarray([self.grid.day_us(day) for day in self.grid.days], np.int64)
-        base: dict[str, Any] = {
-            "row": np.arange(len(code)),
-            "code": code.astype(np.int32),
-            "cutoff_day": self.cutoffs[place].astype(np.int32),
-            "cutoff_us": moments[place],
-            "known_us": known_us[code],
-        }
-        for facts, table in self._tables("days", self.plan.sums, rows):
-            base |= self._summed(facts, table, asked)
-        for facts, table in self._tables("values", self.plan.values, rows):
-            base |= self._valued(facts, table, asked)
-        base |= own_facts(rows, code, base["cutoff_us"])
+        base, code = facts_at(self.plan, self.grid, rows, known_us, wanted)
         for derived in self.plan.derived:
             base |= derive(derived, base, len(code))
+        if self.cohorts:
+            base |= {name: pa.array(values, from_pandas=True) for name, values in self.cohorts.facts(base).items()}
         steps = [step for step in self.plan.steps if f"rows_{step.name}" in rows and self._runs(step)]
         for step in steps:
             self.con.register("step_rows", rows[f"rows_{step.name}"])
@@ -94,26 +89,6 @@ class AtCutoffs:
 
     def _runs(self, step: Step) -> bool:
         return not step.everyone or step.name in self.shared
-
-    def _tables(
-        self, kind: str, streams: Mapping[Any, list[Fact]], rows: Tables
-    ) -> Iterator[tuple[list[Fact], pa.Table]]:
-        for index, facts in enumerate(streams.values()):
-            if f"{kind}_{index}" in rows:
-                yield facts, rows[f"{kind}_{index}"]
-
-    def _summed(self, facts: Sequence[Fact], table: pa.Table, asked: Mask) -> dict[str, pa.Array[Any]]:
-        table, present = only_present(table, asked.shape[1])
-        made = window_facts(table, facts, len(present), self.cutoffs)
-        columns = {fact.name: placed(made[fact.name], present, asked, nothing_of(fact)) for fact in facts}
-        medians = [fact.name for fact in facts if fact.part == "gap_median"]
-        return columns | {name: pc.divide(columns[name].cast(pa.float64()), 2.0) for name in medians}
-
-    def _valued(self, facts: Sequence[Fact], table: pa.Table, asked: Mask) -> dict[str, pa.ChunkedArray[Any]]:
-        table, present = only_present(table, asked.shape[1])
-        made = value_places(table, facts, len(present), self.cutoffs)
-        places = {fact.name: placed(made[fact.name], present, asked, NO_ROW) for fact in facts}
-        return {fact.name: table.column(fact.measure.name).take(places[fact.name]) for fact in facts}
 
     def _defined(self, base: pa.Table, steps: Sequence[Step]) -> pa.Table:
         """The definitions, over facts and the tables of steps. SQL: Ibis nests a query per join."""
@@ -141,6 +116,52 @@ class AtCutoffs:
         self.con.register("handed_in", table)
         self.con.execute(f"create or replace temp table {name} as select * from handed_in")
         self.con.unregister("handed_in")
+
+
+def facts_at(
+    plan: Plan, grid: Grid, rows: Tables, known_us: Whole, wanted: Mask
+) -> tuple[dict[str, Any], NDArray[np.int64]]:
+    """The facts made in numpy, one row per cutoff and customer known by then, and the customer of each row."""
+    cutoffs = np.asarray(grid.days, np.int64)
+    known_day = (known_us - grid.phase_us) // 86_400_000_000
+    asked = (known_day < cutoffs[:, None]) & wanted
+    place, code = np.nonzero(asked)
+    moments = np.asarray([grid.day_us(day) for day in grid.days], np.int64)
+    base: dict[str, Any] = {
+        "row": np.arange(len(code)),
+        "code": code.astype(np.int32),
+        "cutoff_day": cutoffs[place].astype(np.int32),
+        "cutoff_us": moments[place],
+        "known_us": known_us[code],
+    }
+    for facts, table in _tables("days", plan.sums, rows):
+        base |= _summed(facts, table, asked, cutoffs)
+    for facts, table in _tables("values", plan.values, rows):
+        base |= _valued(facts, table, asked, cutoffs)
+    if plan.begins:
+        base |= begun_facts(rows.get(ROWS), code, cutoffs[place])
+    return base | own_facts(rows, code, base["cutoff_us"]), code
+
+
+def _tables(kind: str, streams: Mapping[Any, list[Fact]], rows: Tables) -> Iterator[tuple[list[Fact], pa.Table]]:
+    for index, facts in enumerate(streams.values()):
+        if facts and f"{kind}_{index}" in rows:
+            yield facts, rows[f"{kind}_{index}"]
+
+
+def _summed(facts: Sequence[Fact], table: pa.Table, asked: Mask, cutoffs: Whole) -> dict[str, pa.Array[Any]]:
+    table, present = only_present(table, asked.shape[1])
+    made = window_facts(table, facts, len(present), cutoffs)
+    columns = {fact.name: placed(made[fact.name], present, asked, nothing_of(fact)) for fact in facts}
+    medians = [fact.name for fact in facts if fact.part == "gap_median"]
+    return columns | {name: pc.divide(columns[name].cast(pa.float64()), 2.0) for name in medians}
+
+
+def _valued(facts: Sequence[Fact], table: pa.Table, asked: Mask, cutoffs: Whole) -> dict[str, pa.ChunkedArray[Any]]:
+    table, present = only_present(table, asked.shape[1])
+    made = value_places(table, facts, len(present), cutoffs)
+    places = {fact.name: placed(made[fact.name], present, asked, NO_ROW) for fact in facts}
+    return {fact.name: table.column(fact.measure.name).take(places[fact.name]) for fact in facts}
 
 
 def wide_sql(
@@ -174,6 +195,7 @@ def absent(plan: Plan, made: Collection[str], steps: Sequence[Step]) -> dict[str
     }
     own = (f"own_{place}" for place, _ in enumerate(plan.fitted.own))
     missing |= {name: "null::double" for name in own if name not in made}
+    missing |= {name: "null::bigint" for name in FACTS if plan.begins and name not in made}
     for step in plan.steps:
         if step not in steps:
             missing |= dict.fromkeys(step.counts, "0") | dict.fromkeys(step.values, "null::bigint")

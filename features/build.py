@@ -63,10 +63,15 @@ def build_signals(
                     history = kept_history(con, log, made, grid.phase_us, counted)
                 else:
                     history = read_log(con, log, made, grid, kept, customers=customers, progress=counted)
+                everybody = history
+                if made.peers and customers is not None and not rollup:
+                    beside = kept / "everybody" if kept else None
+                    everybody = read_log(con, log, made.counting, grid, beside, customers=None, progress=lambda _: None)
                 history = with_own(con, log, made, history)
                 if readings is not None:
                     history = with_readings(con, made, grid, history, readings)
-                pieces += at_grid(con, made, grid, history, customers if rollup else None, kept, counted)
+                chosen = customers if rollup else None
+                pieces += at_grid(con, made, grid, history, everybody, chosen, kept, counted)
     counted(counted.total)
     return one_table(pieces, made)
 

@@ -22,7 +22,7 @@ from records.events import EventLog
 from records.manifest import read_manifest
 from records.own_tables import own_tables
 
-FORMAT = 1
+FORMAT = 2
 """Another number when the code makes other rows or signals of the same log and plan."""
 
 MOST_STOPPED = 1

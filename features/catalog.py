@@ -55,6 +55,7 @@ def catalog(fitted: Fitted | None = None) -> tuple[Signal, ...]:
     """Which signals can be built? With what is fitted on a log also those of its topics, channels and other events."""
     fixed = tuple(signal for family in _FAMILIES for signal in family.signals())
     fixed += pastlabels.signals(fitted or Fitted())
+    fixed += lifetime.horizon_signals((fitted or Fitted()).horizon_days)
     if fitted is None:
         return fixed
     found = properties.signals(fitted.numbers, fitted.texts)

@@ -49,8 +49,14 @@ def _number(key: str) -> str:
 
 
 def _is_true(key: str) -> str:
-    """Present, and neither false nor empty: a coupon's code counts as one."""
-    return f"(coalesce({_text(key)}, 'false') not in ('false', ''))"
+    """Present, and neither empty nor a no in other words: a coupon's code counts as one."""
+    return f"(lower(coalesce({_text(key)}, '')) not in ('', 'false', 'f', 'no', 'n', 'off', '0', '0.0'))"
+
+
+def _moment_us(key: str) -> str:
+    """A time in microseconds, or a day (20250131 too), which is its midnight in UTC; null for anything else."""
+    day = f"try_strptime(case when regexp_full_match({_text(key)}, '[0-9]{{8}}') then {_text(key)} end, '%Y%m%d')"
+    return f"epoch_us(coalesce(try_cast({_text(key)} as timestamptz), {day} at time zone 'UTC'))"
 
 
 def quoted(text: str) -> str:
@@ -83,7 +89,8 @@ def timed_sql(source: str, phase_us: int) -> str:
     shift = 1_000_000 * DAY_US - phase_us  # keeps the dividend positive: whole-number division truncates
     day = "(({0} + " + str(shift) + f") // {DAY_US})::integer - 1000000"
     return (
-        f"(select *, epoch_us(occurred_at) as us, {day.format('epoch_us(occurred_at)')} as day, "
+        f"(select *, epoch_us(occurred_at) as us, {KNOWN_US} as known_us, "
+        f"{day.format('epoch_us(occurred_at)')} as day, "
         f"{day.format(KNOWN_US)} as known_day from {source})"
     )
 
@@ -95,7 +102,7 @@ def fact_columns(fitted: Fitted) -> dict[str, str]:
         return f"case when {names_in(names)} then {value} else {otherwise} end"
 
     ordered, local = ("order_completed",), local_us_sql(fitted.timezone)
-    as_they_are = ("us", "day", "known_day", "name", "channel", "product", "topic", "amount", "event_id")
+    as_they_are = ("us", "day", "known_us", "known_day", "name", "channel", "product", "topic", "amount", "event_id")
     return {
         **{name: name for name in as_they_are},
         "active": f"not ({passive_sql()})",
@@ -109,7 +116,7 @@ def fact_columns(fitted: Fitted) -> dict[str, str]:
         "coupon": only(ordered, _is_true("coupon"), "false"),
         "previous_amount": only(("bill_issued",), "try_cast(" + _text("previous_amount") + " as decimal(18, 4))"),
         "auto_renew": only(CONTRACT, f"case when {_text('auto_renew')} is not null then {_is_true('auto_renew')} end"),
-        "expires_us": only(CONTRACT, f"epoch_us(try_cast({_text('expires_at')} as timestamptz))"),
+        "expires_us": only(CONTRACT, _moment_us("expires_at")),
         "discount": only(CONTRACT, f"try_cast({_text('discount')} as decimal(18, 4))"),
         "payment_method": only(CONTRACT, _text("payment_method")),
         "sentiment": only(

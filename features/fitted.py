@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from features.begun import Beginnings, fit_beginnings
 from features.btyd import ParetoNBD, fit_pareto_nbd, histories
+from features.cohorts import Leaving
 from features.own import OwnColumn, fit_own
 from features.peers import Curve, fit_curve
 from features.properties import Property, fit_properties
-from features.vocabulary import Vocabulary, fit_vocabulary
+from features.vocabulary import BEGUN_BY, Vocabulary, fit_vocabulary
 from records.events import EventLog
 
 
@@ -29,8 +31,14 @@ class Fitted:
     numbers: tuple[Property, ...] = ()  # what the events that no family knows carry
     texts: tuple[Property, ...] = ()
     peers: Curve = ()  # how active customers are as they age; empty: too few to fit
+    begun: Beginnings = field(default_factory=Beginnings)  # how the log says which product a customer has
     own: tuple[OwnColumn, ...] = ()  # columns of the company's own tables
     purchases: ParetoNBD | None = None  # how all customers bought; none: too few orders to fit
+
+    @property
+    def definition(self) -> Leaving:
+        """What leaving means, for the counts of peers."""
+        return Leaving(self.horizon_days, self.active_within_days, bool(self.leaving))
 
     def to_json(self) -> str:
         """How is it written beside the model?"""
@@ -47,6 +55,7 @@ class Fitted:
             values["purchases"] = ParetoNBD(**values["purchases"])
         for key in ("numbers", "texts"):
             values[key] = tuple(Property(**one) for one in values[key])
+        values["begun"] = Beginnings(**values["begun"])
         values["own"] = tuple(OwnColumn(**one) for one in values["own"])
         return cls(**values)
 
@@ -67,6 +76,7 @@ def fit(
     active_within_days: int = 180,
     activity: Sequence[str] = ("order_completed",),
     leaving: str = "",
+    begun_by: Sequence[str] = BEGUN_BY,
 ) -> Fitted:
     """What did the log say before `until`? Nothing that happened or became known later can change it.
 
@@ -76,6 +86,8 @@ def fit(
         IANA name of the company's zone.
     horizon_days, active_within_days, activity, leaving
         What leaving means, as under `[churn]`; `leaving` is the leaving event where one defines it.
+    begun_by
+        Which events say which product, plan or course a customer has from then on.
     """
     words = fit_vocabulary(log, until)
     numbers, texts = fit_properties(log, until, words.events)
@@ -89,6 +101,7 @@ def fit(
         numbers=numbers,
         texts=texts,
         peers=fit_curve(log, until),
+        begun=fit_beginnings(log, until, begun_by),
         own=fit_own(log, until),
         purchases=fit_pareto_nbd(*histories(log, until)),
     )

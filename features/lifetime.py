@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
+from features.cutoffs import DAY_US
 from features.phrases import in_window, plain, price_change
 from features.signal import Measure, Signal, column, days_between, days_since, ratio
 from features.things import PLAN_CHANGE
 from features.vocabulary import CONTRACT as PLAN
+from features.vocabulary import RENEWED
 
-RENEWED = ("subscription_renewed",)
 CANCELLED = ("subscription_cancelled",)
 
 MEASURES: tuple[Measure, ...] = (
@@ -19,12 +20,27 @@ MEASURES: tuple[Measure, ...] = (
     Measure(name="renewals", events=PLAN, where=lambda t: t.name == "subscription_renewed"),
     Measure(name="auto_renewal", events=PLAN, amount=lambda t: t.auto_renew.cast("int64")),
     Measure(name="expiry", events=PLAN, amount=lambda t: t.expires_us),
+    Measure(name="term", events=PLAN, amount=lambda t: t.expires_us - t.us),
     Measure(name="discount", events=PLAN, amount=lambda t: t.discount),
     Measure(name="payment_method", events=PLAN, amount=lambda t: t.payment_method),
     Measure(name="cancellations", events=CANCELLED),
 )
 
 _plan = partial(Signal, family="lifetime", needs=PLAN, no_data="null: no subscription")
+
+
+def horizon_signals(horizon_days: int) -> tuple[Signal, ...]:
+    """Which signals hold the contract against how far the model looks ahead?"""
+    return (
+        _plan(
+            name="expires_in_horizon",
+            question="Does their contract end within the horizon, by the last event that says so?",
+            unit="yes 1, no 0",
+            no_data="null: never said",
+            group="renewal",
+            value=lambda t: days_between(t.expiry_latest, t.cutoff_us).between(0.0, float(horizon_days)).cast("int64"),
+        ),
+    )
 
 
 def signals() -> tuple[Signal, ...]:
@@ -83,6 +99,7 @@ def signals() -> tuple[Signal, ...]:
             say=plain("Changed the plan {d} days ago", "{d} दिन पहले प्लान बदला"),
         ),
         *_terms(),
+        *_course(),
         _plan(
             name="cancellations_ever",
             question="How often have they left before?",
@@ -98,6 +115,60 @@ def signals() -> tuple[Signal, ...]:
             ),
         ),
     )
+
+
+def _course() -> list[Signal]:
+    return [
+        _plan(
+            name="contract_days",
+            question="How long did their contract run from the last event that says when it ends?",
+            unit="days",
+            no_data="null: never said",
+            group="renewal",
+            value=lambda t: t.term_latest.cast("float64") / float(DAY_US),
+        ),
+        _plan(
+            name="contract_passed_share",
+            question="What share of that time is over (above 1: it has ended)?",
+            unit="share",
+            no_data="null: never said",
+            group="renewal",
+            value=lambda t: 1.0 - ratio(t.expiry_latest - t.cutoff_us, t.term_latest),
+        ),
+        _plan(
+            name="renewals_ever",
+            question="How often was their contract renewed so far?",
+            unit="times",
+            needs=RENEWED,
+            no_data="0",
+            group="renewal",
+            value=column("renewals_all"),
+        ),
+        _plan(
+            name="subscriptions_ever",
+            question="How many subscriptions have they started so far?",
+            unit="subscriptions",
+            no_data="0",
+            group="left_before",
+            value=column("starts_all"),
+        ),
+        _plan(
+            name="auto_renewal_changed",
+            question="Does their contract renew by itself otherwise than at the first contract event that says so?",
+            unit="switched on 1, off -1, as it was 0",
+            no_data="null: never said",
+            group="renewal",
+            value=lambda t: t.auto_renewal_latest - t.auto_renewal_earliest,
+        ),
+        _plan(
+            name="plan_discount_change",
+            question="How much more is taken off their plan's price than at the first contract event that says so?",
+            unit="currency",
+            no_data="null: never said",
+            group="plan_price",
+            value=lambda t: t.discount_latest - t.discount_earliest,
+        ),
+    ]
 
 
 def _terms() -> list[Signal]:

@@ -1,7 +1,8 @@
-"""Peers: do they come as often as others did when they had been known for as long?
+"""Peers: how do others of their age fare, and others with their product who began with them?
 
 How many days in thirty customers are active falls or rises with their age. The curve is fitted on the log before a
 moment, over customers who lived through each thirty days of their life by then, and stored with the model.
+What is said of product and start is counted at each cutoff: `features/cohorts.py`.
 """
 
 # ruff: noqa: S608  the SQL is made of our own names and whole numbers
@@ -15,7 +16,8 @@ import numpy as np
 
 from features.cutoffs import DAY_US, microseconds
 from features.derived import Arrays, Derived
-from features.signal import Columns, Measure, Row, Signal, ratio
+from features.phrases import plain, share
+from features.signal import Columns, Measure, Row, Signal, column, days_between, days_since, ratio
 from records.events import EventLog
 
 SPAN = 30
@@ -28,6 +30,9 @@ MEASURES: tuple[Measure, ...] = ()
 
 Curve = tuple[float, ...]
 """Mean active days in the first, second, third … thirty days of a customer's life."""
+
+PEERS = "those who have their product and began in the same four weeks"
+FEW = "null: fewer than 30 of them, and of all with the product"
 
 _signal = partial(Signal, family="peers", group="peers", no_data="null: too few customers to fit")
 
@@ -77,7 +82,7 @@ def derived(curve: Curve) -> Derived:
 
 
 def signals() -> tuple[Signal, ...]:
-    """Which signals compare a customer with others of their age?"""
+    """Which signals compare a customer with others, of their age or of their product and start?"""
     others = "than customers known for as long had on average"
     return (
         _signal(
@@ -93,7 +98,138 @@ def signals() -> tuple[Signal, ...]:
             unit="ratio",
             value=_to_peers,
         ),
+        *_product(),
+        *_fate(),
+        *_ranks(),
     )
+
+
+def _product() -> list[Signal]:
+    product = partial(Signal, family="peers", group="tenure")
+    return [
+        product(
+            name="days_since_product_began",
+            question="How long ago did they begin with the product they have now (if none is known: were first seen)?",
+            unit="days",
+            no_data="never null",
+            value=lambda t: days_between(t.cutoff_us, t.begun_us.fill_null(t.known_us)),
+            say=plain("Began {d} days ago", "{d} दिन पहले शुरू किया"),
+        ),
+        product(
+            name="days_since_product_event",
+            question="How long ago was the last event that began or renewed a product of theirs?",
+            unit="days",
+            no_data="null: never",
+            value=days_since("lifecycle_us"),
+        ),
+        product(
+            name="products_begun_ever",
+            question="How many different products have they begun?",
+            unit="products",
+            no_data="0",
+            group="variety",
+            value=lambda t: t.products_begun.fill_null(0),
+        ),
+        product(
+            name="days_since_product_peers_began",
+            question="How many days ago, by the calendar (UTC), had half of those with their product begun?",
+            unit="days",
+            no_data=FEW,
+            value=column("cohort_begun_days"),
+        ),
+        product(
+            name="days_began_after_product_peers",
+            question="How many days later than half of those with their product did they begin?",
+            unit="days",
+            no_data=FEW,
+            group="peers_start",
+            say=_began_later,
+            value=lambda t: t.cohort_begun_days - days_between(t.cutoff_us, t.begun_us.fill_null(t.known_us)),
+        ),
+    ]
+
+
+def _fate() -> list[Signal]:
+    fate = partial(Signal, family="peers", unit="share", no_data=FEW, group="peers_fate")
+    return [
+        fate(
+            name="peers_left_share",
+            question=f"What share of {PEERS} have left, or been silent for a horizon if no event says so?",
+            value=column("cohort_left_share"),
+            say=plain("{p}% of those who began with them have left", "साथ शुरू करने वालों में से {p}% छोड़ चुके"),
+        ),
+        fate(
+            name="peers_active_share_14d",
+            question=f"What share of {PEERS} and are still here were active in the last 14 days?",
+            value=column("cohort_lately_share"),
+            group="peers_activity",
+            say=plain("{p}% of those who began with them still come", "साथ शुरू करने वालों में से {p}% अब भी आते हैं"),
+        ),
+        fate(
+            name="peers_gone_by_this_age",
+            question="Of those who had the product and left: what share, halves of equals, had left by this age?",
+            no_data="null: fewer than 30 left, of any product",
+            value=column("cohort_usual_length"),
+        ),
+        fate(
+            name="peers_ahead_left_share",
+            question=(
+                "What share of those with the product who came to this age left within a horizon, by its life table, "
+                "drawn towards that of all products?"
+            ),
+            no_data="never null",
+            value=column("cohort_leaving_ahead"),
+            say=plain("{p}% of others at this stage left", "इस दौर में {p}% लोग छोड़ देते हैं"),
+        ),
+    ]
+
+
+def _ranks() -> list[Signal]:
+    of_fact = {
+        "active_days_7": ("active_days_7d", "active days in 7"),
+        "active_days_30": ("active_days_30d", "active days in 30"),
+        "events_30": ("activities_30d", "activities in 30 days"),
+        "spent_90": ("spend_90d", "spend in 90 days"),
+    }
+    rank = partial(Signal, family="peers", group="peers", no_data=FEW)
+    return [
+        *(
+            rank(
+                name=f"{name}_rank_of_peers",
+                question=f"What share of {PEERS} and are still here have fewer {what}, halves of equals?",
+                unit="share",
+                needs=("order_completed",) if fact == "spent_90" else (),
+                value=column(f"cohort_{fact}_rank"),
+                say=_below_others if fact == "active_days_30" else None,
+            )
+            for fact, (name, what) in of_fact.items()
+        ),
+        *(
+            rank(
+                name=f"{of_fact[fact][0]}_to_peers_mean",
+                question=f"How many times as many {of_fact[fact][1]} as {PEERS} and are still here on average?",
+                unit="ratio",
+                value=partial(_to_mean, fact),
+            )
+            for fact in ("active_days_30", "events_30")
+        ),
+    ]
+
+
+def _to_mean(fact: str, t: Columns) -> object:
+    return ratio(getattr(t, fact), getattr(t, f"cohort_{fact}_mean"))
+
+
+def _began_later(value: float, row: Row) -> tuple[str, str] | None:
+    if value < 2:
+        return None
+    return plain("Began {d} days later than most with their product", "बाक़ियों से {d} दिन बाद शुरू किया")(value, row)
+
+
+def _below_others(value: float, row: Row) -> tuple[str, str] | None:
+    if value > 0.25:
+        return None
+    return f"Less active than {share(1 - value)}% who began with them", f"साथ शुरू करने वाले {share(1 - value)}% से कम सक्रिय"
 
 
 def _to_peers(t: Columns) -> object:

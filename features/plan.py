@@ -8,11 +8,12 @@ Nothing that no chosen signal reads is read from the log. The SQL is compiled on
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Any
 
+from features import begun, cohorts
 from features.catalog import catalog, derived, measures, steps
 from features.derived import Derived, read_with
 from features.facts import fact_columns, fact_types
@@ -47,16 +48,27 @@ class Plan:
     steps: tuple[Step, ...]
     derived: tuple[Derived, ...]
     measures: Mapping[str, Measure]
+    begins: bool  # is it asked which product a customer has?
+    peers: bool  # are customers compared with everybody?
     compiled: dict[Any, str]  # SQL of steps and definitions, kept from build to build
+
+    @cached_property
+    def counting(self) -> Plan:
+        """What must be known of everybody to tell a customer's peers: the same tables, as far as they are needed."""
+        sums = {names: [fact for fact in facts if fact.name in cohorts.READS] for names, facts in self.sums.items()}
+        return replace(self, signals=(), sums=sums, values={}, steps=(), derived=(), compiled={})
 
     def rows(self, events: Any) -> Iterator[tuple[str, tuple[str, ...], Any]]:
         """The tables to be made of the events: name, the events each is made of, and the Ibis expression."""
         for index, (names, facts) in enumerate(self.sums.items()):
-            yield f"days_{index}", names, event_rows(events, facts, self.measures)
+            if facts:
+                yield f"days_{index}", names, event_rows(events, facts, self.measures)
         for index, (names, facts) in enumerate(self.values.items()):
             yield f"values_{index}", names, value_rows(events, facts)
         for step in self.steps:
             yield f"rows_{step.name}", step.events, step.rows(events.filter(events.name.isin(step.events)))
+        if self.begins:
+            yield begun.ROWS, self.fitted.begun.events, begun.begun_rows(events, self.fitted.begun)
 
     @cached_property
     def tables(self) -> tuple[RowTable, ...]:
@@ -64,7 +76,7 @@ class Plan:
         import ibis
 
         events = ibis.table(fact_types(self.fitted), name="facts")
-        days = {f"days_{index}": day_columns(facts) for index, facts in enumerate(self.sums.values())}
+        days = {f"days_{index}": day_columns(facts) for index, facts in enumerate(self.sums.values()) if facts}
         return tuple(RowTable(name, names, select(rows), days.get(name)) for name, names, rows in self.rows(events))
 
     @cached_property
@@ -100,6 +112,8 @@ def plan(fitted: Fitted, names: tuple[str, ...] | None = None) -> Plan:
         signals = tuple(signal for signal in signals if signal.name in names)
     more = derived(fitted)
     read, every = read_with(frozenset(columns_read(signals)), more), measures(fitted)
+    peers = not read.isdisjoint(cohorts.MAKES)
+    read |= set(cohorts.READS) if peers else set()
     facts = facts_read(read, every)
     return Plan(
         signals=signals,
@@ -109,6 +123,8 @@ def plan(fitted: Fitted, names: tuple[str, ...] | None = None) -> Plan:
         steps=tuple(step for step in steps(fitted) if not read.isdisjoint(step.facts)),
         derived=tuple(one for one in more if not read.isdisjoint(one.makes)),
         measures={measure.name: measure for measure in every},
+        begins=not read.isdisjoint(begun.FACTS),
+        peers=peers,
         compiled={},
     )
 

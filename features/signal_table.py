@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.at_cutoffs import AtCutoffs
+from features.at_cutoffs import AtCutoffs, facts_at
+from features.cohorts import Cohorts, added, counts_of
 from features.cutoffs import Grid
 from features.history import History
 from features.plan import Plan
@@ -26,16 +27,19 @@ def at_grid(
     made: Plan,
     grid: Grid,
     history: History,
+    everybody: History,
     customers: Sequence[str] | None,
     kept: Path | None,
     progress: Callable[[int], None],
 ) -> list[pa.Table]:
     """The signals at the cutoffs of a grid: tables of one cutoff and some customers (or only `customers`) each.
 
+    `everybody` has at least what peers are told by, of all customers.
     `kept` is a folder for the signals of long logs, those in it are not made again; `progress` is told how many events
     the customers had whose signals are made.
     """
-    work = AtCutoffs(con, made, grid, history.names, history.everyone)
+    cohorts = peers_at(made, grid, everybody) if made.peers else None
+    work = AtCutoffs(con, made, grid, history.names, history.everyone, cohorts)
     wanted = np.ones(len(history.ids), dtype=bool)
     if customers is not None:
         chosen = pa.array(sorted(set(customers)), pa.string())
@@ -52,6 +56,16 @@ def at_grid(
                     parts.append(_copied(table.slice(int(first), int(last - first))))
         progress(int(history.events[low:high].sum()))
     return [table for tables in found.values() for table in tables]
+
+
+def peers_at(made: Plan, grid: Grid, everybody: History) -> Cohorts:
+    """What everybody's facts at these cutoffs say of peers."""
+    leaving, counts = made.fitted.definition, []
+    for low, high in everybody.chunks(len(grid.days)):
+        asked = np.ones(high - low, dtype=bool)
+        facts, _ = facts_at(made.counting, grid, everybody.rows(low, high), everybody.known_us[low:high], asked)
+        counts.append(counts_of(facts, leaving))
+    return Cohorts(added(counts), leaving)
 
 
 def _of_chunk(

@@ -9,7 +9,7 @@ definitions are the same Ibis expressions, compiled for Spark; the rest happens 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +22,8 @@ import pyarrow as pa
 
 from features import spark_workers
 from features.at_cutoffs import ages_type, signal_table, wide_sql
+from features.begun import FACTS, ROWS
+from features.cohorts import MAKES, NOBODY, READS, added
 from features.cutoffs import DAY_US, Grid, ages, grids
 from features.facts import KNOWN_US, fact_types, timed_sql
 from features.fitted import Fitted
@@ -58,7 +60,7 @@ def signals_on_spark(
         yield reduce(lambda one, other: one.union(other), [build.signals() for build in builds])
     finally:
         for build in builds:
-            build.tables.close()
+            build.close()
 
 
 def in_order(frame: DataFrame) -> pa.Table:
@@ -80,7 +82,9 @@ class SparkBuild:
         readings: Readings | None = None,
     ) -> None:
         self.plan, self.grid, self.tables = made, grid, Tables(spark)
-        self.data, self.moments = log.data, [grid.day_us(day) for day in grid.days]
+        self.log, self.data = log, log.data
+        self.everybody: SparkBuild | None = None
+        self.moments = [grid.day_us(day) for day in grid.days]
         cutoffs = pa.table({"cutoff_day": pa.array(grid.days, pa.int32()), "cutoff_us": self.moments})
         self.tables.put("cutoffs", spark.createDataFrame(cutoffs))
         aged = pa.table({name: ages_type(name, numbers) for name, numbers in ages().items()})
@@ -99,23 +103,30 @@ class SparkBuild:
         if readings is not None:
             self.names |= readings.since(grid)
 
+    def close(self) -> None:
+        """Forget every table."""
+        self.tables.close()
+        if self.everybody:
+            self.everybody.close()
+
     def signals(self) -> DataFrame:
         """One row per cutoff and customer known by then: customer_id, cutoff and the signals."""
-        log = "everyone" if self.all_chosen else "chosen"
-        self.tables.put("people", self._grouped("customer_id", log))
-        streams = self._rows(log)
+        streams = self._streams()
         steps = [step for step in self.plan.steps if f"rows_{step.name}" in streams]
         for step in steps:
             self._step(step)
-        parts = self._kernels(streams)
-        if any(signal.family == "own" for signal in self.plan.signals):
-            parts |= self._own()
-        self.tables.put("facts_made", self._facts_made(parts))
+        self.tables.put("facts_made", self._with_peers(self._facts_made(streams)))
         made = self.tables.frame("facts_made").columns
         self.tables.put("wide", self.tables.query(wide_sql(self.plan, self.names, made, steps, self.tables.name)))
         defined = signal_table(self.tables.at("wide"), self.plan.signals, ("code", "cutoff_us"))
         keys = ("code as customer_id", "timestamp_micros(cutoff_us) as cutoff")
         return self.tables.run(defined).selectExpr(*keys, *(f"`{signal.name}`" for signal in self.plan.signals))
+
+    def _streams(self) -> set[str]:
+        """Make the tables of the people asked for and of their events; which of the plan are there?"""
+        log = "everyone" if self.all_chosen else "chosen"
+        self.tables.put("people", self._grouped("customer_id", log))
+        return self._rows(log)
 
     def _grouped(self, column: str, log: str) -> DataFrame:
         """Since when is each value of a column known?"""
@@ -184,6 +195,10 @@ class SparkBuild:
                     made[f"made_{name}"] = [
                         f"coalesce({fact.name}, 0) as {fact.name}" if fact.is_sum else fact.name for fact in facts
                     ]
+        if ROWS in streams:
+            work = partial(spark_workers.product_rows, cutoffs=np.asarray(self.grid.days, np.int64))
+            self.tables.put("made_begun", self._given_customers(self.tables.frame(ROWS), work))
+            made["made_begun"] = list(FACTS)
         return made
 
     def _own(self) -> dict[str, list[str]]:
@@ -214,10 +229,11 @@ class SparkBuild:
         rows = rows.repartition("code").sortWithinPartitions("code")
         return rows.mapInArrow(partial(spark_workers.by_customers, work=work, schema=schema), from_arrow_schema(schema))
 
-    def _facts_made(self, parts: Mapping[str, Sequence[str]]) -> DataFrame:
-        """One row per cutoff and customer known by then, with all facts that are not made by steps."""
-        from pyspark.sql.types import DoubleType, StructField, StructType
-
+    def _facts_made(self, streams: Collection[str]) -> DataFrame:
+        """One row per cutoff and customer known by then, with all facts that are made of a customer's own events."""
+        parts = self._kernels(streams)
+        if any(signal.family == "own" for signal in self.plan.signals):
+            parts |= self._own()
         columns = [column for part in parts.values() for column in part]
         names = ", ".join(["code", "cutoff_day", "cutoff_us", "known_us", *columns])
         known = (
@@ -228,9 +244,37 @@ class SparkBuild:
         made = self.tables.query(f"select {names} from {known} {joins}")
         if not self.plan.derived:
             return made
-        more = [StructField(name, DoubleType()) for one in self.plan.derived for name in one.makes]
         work = partial(spark_workers.with_derived, derived=self.plan.derived)
-        return made.mapInArrow(work, StructType([*made.schema.fields, *more]))
+        return _more(made, [name for one in self.plan.derived for name in one.makes], work)
+
+    def _with_peers(self, made: DataFrame) -> DataFrame:
+        """The same facts with those that compare a customer with everybody: everybody is counted first."""
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        if not self.plan.peers:
+            return made
+        leaving = self.plan.fitted.definition
+        if self.all_chosen:
+            self.tables.put("facts_of_own_events", made, keep=True)
+            made = self.tables.frame("facts_of_own_events")
+        everyone = made if self.all_chosen else self._facts_of_everyone()
+        facts = everyone.select([name for name in READS if name in everyone.columns])
+        count = partial(spark_workers.counted, leaving=leaving)
+        counts = added([facts.mapInArrow(count, from_arrow_schema(NOBODY.schema)).toArrow()])
+        return _more(made, MAKES, partial(spark_workers.with_peers, counts=counts, leaving=leaving))
+
+    def _facts_of_everyone(self) -> DataFrame:
+        """What must be known of all customers where only some are asked for."""
+        self.everybody = SparkBuild(self.tables.spark, self.log, self.plan.counting, self.grid, None)
+        return self.everybody._facts_made(self.everybody._streams())
+
+
+def _more(made: DataFrame, names: Sequence[str], work: Callable[..., Iterator[pa.RecordBatch]]) -> DataFrame:
+    """The same rows with columns of numbers more."""
+    from pyspark.sql.types import DoubleType, StructField, StructType
+
+    fields = [StructField(name, DoubleType()) for name in names]
+    return made.mapInArrow(work, StructType([*made.schema.fields, *fields]))
 
 
 def events_before(spark: SparkSession, log: EventLog, until: datetime) -> DataFrame:

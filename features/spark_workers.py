@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.at_cutoffs import nothing_of
+from features.begun import begun_facts
+from features.cohorts import NOBODY, Cohorts, Leaving, counts_of
 from features.derived import Derived, derive
 from features.latest import NO_ROW, value_places
 from features.own import own_facts
@@ -92,6 +94,29 @@ def own_rows(rows: pa.Table, days: Sequence[int], moments: Sequence[int]) -> pa.
     place, code = np.indices((len(days), len(ids))).reshape(2, -1)
     made = own_facts({"own_": rows}, code, np.asarray(moments, np.int64)[place])
     return _keyed(ids, np.asarray(days, np.int64), made)
+
+
+def product_rows(rows: pa.Table, cutoffs: Whole) -> pa.Table:
+    """One row per cutoff and customer: which product they have, as `begun.begun_facts` finds it."""
+    rows, ids = numbered(rows)
+    place, code = np.indices((len(cutoffs), len(ids))).reshape(2, -1)
+    return _keyed(ids, cutoffs, begun_facts(rows, code, cutoffs[place]))
+
+
+def counted(batches: Batches, leaving: Leaving) -> Iterator[pa.RecordBatch]:
+    """The counts of each batch of facts, by which peers are told."""
+    for batch in batches:
+        facts = dict(zip(batch.schema.names, batch.columns, strict=True))
+        yield from counts_of(facts, leaving).cast(NOBODY.schema).to_batches()
+
+
+def with_peers(batches: Batches, counts: pa.Table, leaving: Leaving) -> Iterator[pa.RecordBatch]:
+    """The same rows of facts with what these counts of everybody say of each customer."""
+    cohorts = Cohorts(counts, leaving)
+    for batch in batches:
+        facts: dict[str, Any] = dict(zip(batch.schema.names, batch.columns, strict=True))
+        made = {name: pa.array(values, from_pandas=True) for name, values in cohorts.facts(facts).items()}
+        yield pa.RecordBatch.from_pydict(facts | made)
 
 
 def numbered(rows: pa.Table) -> tuple[pa.Table, pa.Array[Any]]:

@@ -48,6 +48,12 @@ MOST_EVENTS, MOST_TOPICS, MOST_CHANNELS, MOST_PRODUCTS, MOST_PLANS = 12, 10, 8, 
 CONTRACT = ("subscription_started", "plan_changed", "subscription_renewed")
 """Events that say which plan a customer has, and on which terms."""
 
+RENEWED = ("subscription_renewed",)
+"""Those of them that go on with what there was."""
+
+BEGUN_BY = (*CONTRACT, "enrolled", "registered", "course_started", "membership_started", "trial_started")
+"""Events that say which product a customer has from then on, and since when: the default of `[churn] begun_by`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:

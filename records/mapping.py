@@ -15,7 +15,8 @@ name = { column = "page", style = "snake_case", rename = { NextSong = "song_play
 currency = "INR"
 
 [properties]
-quantity = { column = "qty", type = "number" }             # text, number, boolean, json
+quantity = { column = "qty", type = "number" }             # text, number, boolean, json, time
+expires_at = { column = "end", type = "time", format = "%Y%m%d" }
 
 [[skip]]                            # rows to leave out; they are counted and put aside with this reason
 column = "userId"
@@ -52,7 +53,7 @@ class Rule(_Strict):
     style: Literal["snake_case"] | None = None
     rename: dict[str, str] = Field(default_factory=dict)
     otherwise: str | None = None  # for values `rename` does not name; None: they stay
-    type: Literal["text", "number", "boolean", "json"] | None = None
+    type: Literal["text", "number", "boolean", "json", "time"] | None = None
 
 
 class Skip(_Strict):

@@ -157,10 +157,17 @@ def _properties(mapping: Mapping, cells: dict[str, str], json: bool) -> str:
             f"when json_valid({text}) then {text} else cast(to_json({number}) as varchar) end",
             "boolean": f"coalesce(cast(try_cast({text} as boolean) as varchar), cast(to_json({text}) as varchar))",
             "json": f"case when json_valid({text}) then {text} else cast(to_json({text}) as varchar) end",
-        }[kind]
+        }.get(kind, "")
+        if rule.type == "time":
+            value = f"coalesce({_moment_text(_time(text, rule, mapping.timezone))}, cast(to_json({text}) as varchar))"
         name = literal(to_json(key, ensure_ascii=False) + ":")
         members.append(f"case when {text} is not null then {name} || {value} end")
     return f"nullif('{{' || concat_ws(',', {', '.join(members)}) || '}}', '{{}}')"
+
+
+def _moment_text(moment: str) -> str:
+    """JSON of a time: in UTC, to the microsecond."""
+    return f"""strftime({moment} at time zone 'UTC', '"%Y-%m-%dT%H:%M:%S.%fZ"')"""
 
 
 def _faults(now: datetime) -> list[tuple[str, str, str]]:

@@ -61,6 +61,7 @@ PROPERTIES: dict[str, list[dict[str, Any]]] = {
     "order_delivered": [{"days_late": 3}, {"days_late": -1}],
     "subscription_started": [
         {"auto_renew": True, "payment_method": "card"},
+        {"auto_renew": 0, "expires_at": 20240429},
         {"expires_at": "2024-04-29T10:00:00+05:30"},
     ],
     "plan_changed": [{"auto_renew": False, "discount": 49.5}, {"payment_method": "upi"}, {}],

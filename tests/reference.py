@@ -10,6 +10,7 @@ from reference_clock import clock, past_labels
 from reference_contract import deliveries, lifetime, messaging, payments
 from reference_engagement import engagement, peers, visits
 from reference_generic import generic
+from reference_peers import product_peers
 from reference_properties import own, properties
 from reference_purchases import buying, products, purchases
 from reference_seen import Everyone, Seen, Values
@@ -22,6 +23,7 @@ from features.fitted import Fitted
 FAMILIES: dict[str, Callable[[Seen], Values]] = {
     "engagement": engagement,
     "peers": peers,
+    "product peers": product_peers,
     "clock": clock,
     "visits": visits,
     "purchases": purchases,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,14 +71,38 @@ def terms(seen: Seen) -> Values:
         "payment_method_changed": float(given(method, "payment_method") != given(first_method, "payment_method"))
         if method and first_method
         else None,
+        **course(seen, saying, ending),
         "renewals_365d": seen.count(renewed, 365),
         "days_since_renewal": seen.since_last(renewed),
+    }
+
+
+def course(seen: Seen, saying: Callable[[str], pd.DataFrame], ending: dict[str, Any] | None) -> Values:
+    """How far the contract has run, and what changed since the first event that spoke of it."""
+    contract, renews = seen.named(*CONTRACT), saying("auto_renew")
+    cuts = chosen(contract, lambda event: not math.isnan(number(event, "discount", math.nan)))
+    first, last = first_of(renews), last_of(renews)
+    low, high = first_of(cuts), last_of(cuts)
+    to_end = (moment(ending) - seen.cutoff) / DAY if ending else None
+    days = (moment(ending) - ending["occurred_at"]) / DAY if ending else None
+    return {
+        "contract_days": days,
+        "contract_passed_share": less(1.0, ratio(to_end, days)),
+        "expires_in_horizon": None if to_end is None else float(0 <= to_end <= seen.fitted.horizon_days),
+        "renewals_ever": len(seen.named("subscription_renewed")),
+        "subscriptions_ever": len(seen.named("subscription_started")),
+        "auto_renewal_changed": float(true(last, "auto_renew")) - float(true(first, "auto_renew"))
+        if first and last
+        else None,
+        "plan_discount_change": number(high, "discount") - number(low, "discount") if low and high else None,
     }
 
 
 def moment(event: dict[str, Any]) -> Any:
     """When the contract ends, as this event says."""
     value = given(event, "expires_at")
+    if re.fullmatch("[0-9]{8}", str(value)):
+        return datetime.strptime(f"{value}+0000", "%Y%m%d%z")
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

@@ -168,9 +168,10 @@ def number(event: dict[str, Any], key: str, otherwise: float = 0.0) -> float:
 
 
 def true(event: dict[str, Any], key: str) -> bool:
-    """Is it there, and neither false nor empty?"""
+    """Is it there, and neither empty nor a no in other words?"""
     value = given(event, key)
-    return value is not None and value is not False and value not in ("false", "")
+    no = ("", "false", "f", "no", "n", "off", "0", "0.0")
+    return value is not None and not (isinstance(value, bool | int | float | str) and str(value).lower() in no)
 
 
 def ratio(above: float | None, below: float | None) -> float | None:

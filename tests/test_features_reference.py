@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from reference import slow_signals
 from reference_seen import Values
 
+from features import cohorts
+from features.begun import Beginnings
 from features.btyd import ParetoNBD
 from features.build import build_signals
 from features.catalog import catalog
@@ -39,8 +41,16 @@ MODEL = ParetoNBD(r=0.553, alpha=74.0, s=0.606, beta=81.7)
 ZONES = ("UTC", "Asia/Kolkata", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
 FITTED = [Fitted(words=WORDS, timezone=zone, purchases=MODEL, peers=(9.0, 6.5, 4.0)) for zone in ZONES]
 FITTED += [Fitted(words=WORDS, horizon_days=14, active_within_days=30, activity=(), leaving="plan_changed")]
+USED = Beginnings(("page_viewed", "order_completed", "session_started", "plan_changed"), by_use=True)
+FITTED += [Fitted(words=WORDS, horizon_days=30, activity=(), leaving="song played", begun=USED)]
 ODD = CUTOFF - timedelta(days=20, hours=7, microseconds=3)
 MANY = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(autouse=True)
+def few_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs of four people have peers too."""
+    monkeypatch.setattr(cohorts, "FEWEST_PEERS", 2)
 
 
 def near(name: str) -> float:

@@ -245,14 +245,15 @@ def test_a_mapping_names_converts_renames_and_skips(log: EventLog, take: Callabl
             "coupon": "code",
             "items": {"column": "n", "type": "number"},
             "first": {"column": "new", "type": "boolean"},
+            "until": {"column": "end", "type": "time", "format": "%Y%m%d"},
         },
         "skip": [{"column": "code", "equals": ["TEST", "STAFF"], "reason": "a test order"}],
     }
     text = (
-        "who;when;loaded;what;paise;code;n;new\n"
-        "C-1;01.05.2026 05:30;1777680000;KAUF;1999;it's;2;yes\n"
-        "C-2;01.05.2026 05:30;1777680000;other;;;many;\n"
-        "C-3;01.05.2026 05:30;1777680000;KAUF;1;STAFF;;\n"
+        "who;when;loaded;what;paise;code;n;new;end\n"
+        "C-1;01.05.2026 05:30;1777680000;KAUF;1999;it's;2;yes;20260601\n"
+        "C-2;01.05.2026 05:30;1777680000;other;;;many;;soon\n"
+        "C-3;01.05.2026 05:30;1777680000;KAUF;1;STAFF;;;\n"
     )
     report = take(text, mapping=mapping)
     assert counts(report) == (2, 0, 1)
@@ -261,11 +262,12 @@ def test_a_mapping_names_converts_renames_and_skips(log: EventLog, take: Callabl
     assert first["occurred_at"] == datetime(2026, 5, 1, tzinfo=UTC)
     assert first["received_at"] == datetime(2026, 5, 2, tzinfo=UTC)
     assert (first["name"], first["amount"], first["currency"]) == ("order_completed", Decimal("19.99"), "INR")
-    assert json.loads(first["properties"]) == {"coupon": "it's", "items": 2, "first": True}
+    ends = "2026-05-31T18:30:00.000000Z"  # a midnight in Kolkata
+    assert json.loads(first["properties"]) == {"coupon": "it's", "items": 2, "first": True, "until": ends}
     assert (second["name"], second["amount"], json.loads(second["properties"])) == (
         "page_viewed",
         None,
-        {"items": "many"},
+        {"items": "many", "until": "soon"},
     )
 
 

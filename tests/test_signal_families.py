@@ -15,6 +15,7 @@ from features_logs import CUTOFF, START, log_of, numbered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.begun import Beginnings
 from features.build import build_signals
 from features.catalog import catalog
 from features.fitted import Fitted, fit
@@ -250,6 +251,47 @@ def test_peers_are_those_who_lived_as_long(tmp_path: Path) -> None:
     late = build_signals(log, [CUTOFF], fitted=fitted).to_pylist()[-1]
     assert late["active_days_30d_less_peers"] == pytest.approx(3 - 403 / 41)
     assert late["active_days_30d_to_peers"] == pytest.approx(3 * 41 / 403)
+
+
+def test_peers_have_the_same_product_and_began_with_them(tmp_path: Path) -> None:
+    rows = [event(50, "enrolled", "old", product="maths")]
+    for n in range(40):  # forty begin maths together, each comes on so many of the last days as their number says
+        rows.append(event(27 - n / 100, "enrolled", f"m{n:02}", product="maths"))
+        rows += [event(day + 0.5, "page_viewed", f"m{n:02}") for day in range(n // 2)]
+    rows += [event(0.2, "withdrawn", f"m{n:02}") for n in (4, 5, 6, 7)]
+    rows += [event(20, "enrolled", f"p{n}", product="physics") for n in range(3)]
+    log = log_of(tmp_path, numbered(rows))
+    fitted = fit(log, CUTOFF, activity=[], leaving="withdrawn", horizon_days=14)
+    assert fitted.begun.by_use is False
+    found = {row["customer_id"]: row for row in build_signals(log, [CUTOFF], fitted=fitted).to_pylist()}
+    one, few = found["m10"], found["p0"]
+    assert (one["days_since_product_began"], one["products_begun_ever"]) == (pytest.approx(26.9), 1.0)
+    assert one["peers_left_share"] == 4 / 40
+    assert one["active_days_30d"] == 6.0  # the day of enrolling is one
+    # Four left: of the 36 here 0 to 3 and 8, 9 come less, 10 and 11 as often.
+    assert one["active_days_30d_rank_of_peers"] == pytest.approx((6 + 2 / 2) / 36)
+    assert one["days_since_product_peers_began"] == 27.0
+    assert few["peers_left_share"] is None  # three of physics are too few
+    assert few["peers_ahead_left_share"] == pytest.approx(one["peers_ahead_left_share"], rel=0.25)
+    assert found["old"]["peers_left_share"] == 4 / 41  # alone in its four weeks: all of maths
+
+
+def test_the_first_use_of_a_product_begins_it_where_no_event_says_so(tmp_path: Path) -> None:
+    rows = [event(60 - n / 10 - k, "watched", f"c{n}", product="one") for n in range(35) for k in (0, 5, 9)]
+    rows += [event(30 - n / 10 - k, "watched", f"c{n}", product="two") for n in range(32) for k in (0, 1, 2)]
+    rows.append(event(1, "watched", "c0", product="one"))
+    log = log_of(tmp_path, numbered(rows))
+    fitted = fit(log, CUTOFF, activity=[])
+    assert (fitted.begun.events, fitted.begun.by_use) == (("watched",), True)
+    found = {row["customer_id"]: row for row in build_signals(log, [CUTOFF], fitted=fitted).to_pylist()}
+    assert found["c0"]["days_since_product_began"] == pytest.approx(30)  # the product begun last, not used last
+    assert found["c34"]["days_since_product_began"] == pytest.approx(60 - 3.4)
+    assert (found["c0"]["products_begun_ever"], found["c34"]["products_begun_ever"]) == (2.0, 1.0)
+
+
+def test_goods_of_a_shop_are_no_products_to_be_a_customer_of(tmp_path: Path) -> None:
+    rows = [event(90 - k, "order_completed", f"c{n}", product=f"p{(n + k) % 20}") for n in range(40) for k in range(9)]
+    assert fit(log_of(tmp_path, numbered(rows)), CUTOFF).begun == Beginnings()
 
 
 def test_own_signals_join_as_of_the_cutoff(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def medium_log(folder: Path, count: int = 6_000) -> EventLog:
             at = rows[-1]["occurred_at"]
         rows.append(
             {
-                "customer_id": f"{draw.choice(PEOPLE)} {draw.randrange(20)}",
+                "customer_id": f"{draw.choice(PEOPLE)} {draw.randrange(60)}",
                 "occurred_at": at,
                 "received_at": at + timedelta(hours=draw.choice([0, 0, 0, 0, 5, 24, 24 * 40])),
                 "name": name,
@@ -133,7 +133,7 @@ def log() -> Iterator[EventLog]:
 
 
 def test_every_signal_at_several_cutoffs(spark: SparkSession, log: EventLog) -> None:
-    fitted = fit(log, EARLIER, timezone="Europe/Berlin")
+    fitted = fit(log, EARLIER, timezone="Europe/Berlin", activity=[], horizon_days=14)
     here = build_signals(log, [EARLIER, CUTOFF, ODD], fitted=fitted)
     assert here.column_names[2:] == [signal.name for signal in catalog(fitted)]
     assert here.num_rows > 200

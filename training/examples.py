@@ -189,6 +189,7 @@ def fit_signals(log: EventLog, until: datetime, churn: ChurnOptions, timezone: s
         active_within_days=churn.active_within_days,
         activity=churn.activity,
         leaving=churn.event if churn.definition == "event" else "",
+        begun_by=churn.begun_by,
     )
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.cutoffs import DAY_US, microseconds
+from features.vocabulary import BEGUN_BY
 from records.errors import InputError, NotEnoughData
 from records.own_rows import LABELS
 from records.own_tables import own_table
@@ -68,6 +69,8 @@ class ChurnOptions(BaseModel):
     # for definition = "event": one of `returned_by` or `changed_by` within so many days, and nobody has left
     grace_days: int = Field(default=0, ge=0)
     changed_by: list[str] = ["plan_changed"]
+    # which events say which product, plan or course somebody has from then on; else its first event says so
+    begun_by: list[str] = Field(default_factory=lambda: list(BEGUN_BY))
     labels: str = "labels"  # the table of `pehle import labels`, for definition = "imported"
     gap_days: int = Field(default=0, ge=0)  # between cutoff and horizon: time to act, and until the data are in
     horizon_days: int = Field(default=90, ge=1)
