@@ -162,11 +162,18 @@ def not_gone(connection: Connection, customer_id: str) -> list[Outreach]:
 
 # ── measuring ─────────────────────────────────────────────────────────────────────────────────────────────
 def cohort(connection: Connection, play: str, period: tuple[datetime, datetime] | None) -> Sequence[Any]:
-    """Everybody planned for a play, on lists of which something went out: id, person, arm, propensity, key, hour."""
+    """Everybody planned for a play, on lists of which something went out.
+
+    Id, person, arm, propensity, key, hour, and `as_of`: until when the list knew what had happened.
+    """
     c = outreach.c
     went_out = select(c.list_id).where(c.play == play, c.fenced_at.is_not(None)).distinct()
-    columns = (c.outreach_id, c.customer_id, c.arm, c.propensity, c.trigger_key, c.send_at)
-    query = select(*columns).where(c.play == play, c.list_id.in_(went_out))
+    columns = (c.outreach_id, c.customer_id, c.arm, c.propensity, c.trigger_key, c.send_at, outreach_lists.c.as_of)
+    query = (
+        select(*columns)
+        .join(outreach_lists, outreach_lists.c.list_id == c.list_id)
+        .where(c.play == play, c.list_id.in_(went_out))
+    )
     if period is not None:
         query = query.where(c.send_at >= period[0], c.send_at < period[1])
     return connection.execute(query.order_by(c.outreach_id)).all()

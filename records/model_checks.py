@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from records.database import upsert
 from records.scores import UNFINISHED, Run
 from records.tables import model_checks, scores, scoring_runs
 
-Kind = Literal["drift", "matured"]
+Kind = Literal["drift", "matured", "topics"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,18 @@ def checks(connection: Connection, kind: Kind, definition: str | None = None, li
     return [ModelCheck(**row) for row in rows.mappings()]
 
 
-def runs_to_judge(connection: Connection, before: datetime, limit: int = 100) -> list[Run]:
-    """Complete scorings from before an instant that nobody has judged by what happened, oldest first."""
+def checks_of_runs(connection: Connection, kind: Kind, run_ids: Sequence[str]) -> list[ModelCheck]:
+    """What was found of these scorings, in the order of their ids."""
+    c = model_checks.c
+    rows = connection.execute(select(model_checks).where(c.kind == kind, c.run_id.in_(run_ids)).order_by(c.run_id))
+    return [ModelCheck(**row) for row in rows.mappings()]
+
+
+def runs_to_judge(connection: Connection, before: datetime) -> list[Run]:
+    """Complete scorings from before an instant that nobody has judged by what happened, oldest first.
+
+    All of them: some can never be judged, and those must not keep the others from it.
+    """
     judged = select(model_checks.c.run_id).where(model_checks.c.kind == "matured")
     query = (
         select(scoring_runs)
@@ -55,15 +65,17 @@ def runs_to_judge(connection: Connection, before: datetime, limit: int = 100) ->
             scoring_runs.c.run_id.not_in(judged),
         )
         .order_by(scoring_runs.c.as_of, scoring_runs.c.run_id)
-        .limit(limit)
     )
     return [Run(**row) for row in connection.execute(query).mappings()]
 
 
-def first_as_of(connection: Connection) -> datetime | None:
-    """The cutoff of the earliest complete scoring; None where nobody was ever scored."""
-    query = select(scoring_runs.c.as_of).where(scoring_runs.c.customers != UNFINISHED)
-    return connection.execute(query.order_by(scoring_runs.c.as_of).limit(1)).scalar()
+def runs_by_version(connection: Connection) -> dict[str, list[Run]]:
+    """All complete scorings of each model version, oldest first."""
+    query = select(scoring_runs).where(scoring_runs.c.customers != UNFINISHED)
+    found: dict[str, list[Run]] = {}
+    for row in connection.execute(query.order_by(scoring_runs.c.as_of, scoring_runs.c.scored_at)).mappings():
+        found.setdefault(str(row["model_version"]), []).append(Run(**row))
+    return found
 
 
 def foreseen(connection: Connection, run_id: str) -> dict[str, float]:

@@ -63,6 +63,7 @@ class ListRow:
     name: str | None
     city: str | None
     band: str | None
+    version: str | None  # of the model that scored the person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +129,12 @@ def page(
     key = (column, outreach.c.outreach_id)
     turned = descending != backwards
     found = connection.execute(
-        _rows(wanted).order_by(*(part.desc() if turned else part.asc() for part in key)).limit(size + 1)
+        rows_sql(wanted).order_by(*(part.desc() if turned else part.asc() for part in key)).limit(size + 1)
     ).all()
     more, found = len(found) > size, list(found[:size])
     if backwards:
         found.reverse()
-    rows = tuple(_list_row(row) for row in found)
+    rows = tuple(list_row(row) for row in found)
     total = connection.execute(select(func.count()).select_from(outreach).where(*conditions)).scalar_one()
     position = 1
     if rows and edge is not None:
@@ -183,19 +184,21 @@ def neighbours(
     return found[0], found[1]
 
 
-def _rows(conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+def rows_sql(conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """Outreach with whom it is for, and how that person was scored."""
     return (
-        select(outreach, customers.c.name, customers.c.city, scores.c.band)
+        select(outreach, customers.c.name, customers.c.city, scores.c.band, scores.c.model_version.label("version"))
         .join(customers, customers.c.customer_id == outreach.c.customer_id, isouter=True)
         .join(scores, scores.c.score_id == outreach.c.score_id, isouter=True)
         .where(*conditions)
     )
 
 
-def _list_row(row: Row[Any]) -> ListRow:
+def list_row(row: Row[Any]) -> ListRow:
+    """One row of `rows_sql`."""
     values = dict(row._mapping)
-    name, city, band = values.pop("name"), values.pop("city"), values.pop("band")
-    return ListRow(outreach=Outreach(**values), name=name, city=city, band=band)
+    beside = {name: values.pop(name) for name in ("name", "city", "band", "version")}
+    return ListRow(outreach=Outreach(**values), **beside)
 
 
 def _edge(connection: Connection, column: Any, outreach_id: str | None) -> Any:

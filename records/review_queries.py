@@ -11,17 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from records.database import batches
-from records.outreach import Outreach, State
-from records.paging import TABS, ListRow, Tab
+from records.outreach import State
+from records.paging import TABS, ListRow, Tab, list_row, rows_sql
 from records.tables import (
     audit,
-    customers,
     outreach,
     outreach_history,
     outreach_lists,
     passed_over,
-    scores,
-    scoring_runs,
 )
 
 LOOKED_AT = "outreach opened"  # the audit's word for "this person has read this message"
@@ -170,18 +167,7 @@ def chosen(connection: Connection, outreach_ids: Sequence[str]) -> Chosen:
 
 def rows_by_id(connection: Connection, outreach_ids: Sequence[str]) -> list[ListRow]:
     """These rows as a list shows them, in whatever state they are now."""
-    found = connection.execute(
-        select(outreach, customers.c.name, customers.c.city, scores.c.band)
-        .join(customers, customers.c.customer_id == outreach.c.customer_id, isouter=True)
-        .join(scores, scores.c.score_id == outreach.c.score_id, isouter=True)
-        .where(outreach.c.outreach_id.in_(outreach_ids))
-    ).mappings()
-    rows = []
-    for row in found:
-        values = dict(row)
-        name, city, band = values.pop("name"), values.pop("city"), values.pop("band")
-        rows.append(ListRow(outreach=Outreach(**values), name=name, city=city, band=band))
-    return rows
+    return [list_row(row) for row in connection.execute(rows_sql([outreach.c.outreach_id.in_(outreach_ids)]))]
 
 
 def last_moves(connection: Connection, outreach_ids: Sequence[str]) -> dict[str, tuple[datetime, str]]:
@@ -265,26 +251,3 @@ def passed_over_for(connection: Connection, list_id: str, customer_id: str) -> l
         select(c.play, c.reason, c.detail).where(c.list_id == list_id, c.customer_id == customer_id).order_by(c.play)
     )
     return [(row[0], row[1], row[2]) for row in found]
-
-
-# ── scores ────────────────────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True, kw_only=True)
-class ScoringRun:
-    """The newest night of scores."""
-
-    as_of: datetime
-    model_version: str
-    scored_at: datetime
-    customers: int
-
-
-def latest_scoring_run(connection: Connection) -> ScoringRun | None:
-    """With which model was scored last, and until when did its data reach?"""
-    c = scoring_runs.c
-    row = connection.execute(
-        select(c.as_of, c.model_version, c.scored_at, c.customers)
-        .where(c.customers >= 0)  # one still being written has -1
-        .order_by(c.scored_at.desc())
-        .limit(1)
-    ).one_or_none()
-    return ScoringRun(as_of=row[0], model_version=row[1], scored_at=row[2], customers=row[3]) if row else None

@@ -78,6 +78,13 @@ def _together(run_id: str) -> Select[tuple[str]]:
     return select(other.c.run_id).join(one, same).where(one.c.run_id == run_id, other.c.customers != UNFINISHED)
 
 
+def runs_together(connection: Connection, run_id: str) -> list[Run]:
+    """A run and those made with it, named populations before the one of everybody else."""
+    query = select(scoring_runs).where(scoring_runs.c.run_id.in_(_together(run_id)))
+    found = [Run(**row) for row in connection.execute(query).mappings()]
+    return sorted(found, key=lambda run: ("-" not in run.model_version, run.model_version))
+
+
 def find_scores(
     connection: Connection,
     run_id: str,

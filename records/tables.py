@@ -151,13 +151,14 @@ scores = Table(
     Index("ix_scores_run_person", "run_id", "customer_id"),
 )
 
-# What was found when a scoring was looked at again: right away (drift of what the model reads), and once its horizon
-# is over (matured: were the scores right?). Sums only, nobody's own figures.
+# What was found when a scoring was looked at again: right away (drift of what the model reads; topics: how many are
+# expected to ask about each), and once its horizon is over (matured: were the scores right?). Sums only, nobody's own
+# figures.
 model_checks = Table(
     "model_checks",
     metadata,
     Column("run_id", String(32), ForeignKey("scoring_runs.run_id"), primary_key=True),
-    Column("kind", String(8), primary_key=True),  # drift or matured
+    Column("kind", String(8), primary_key=True),  # drift, topics or matured
     Column("definition", String(48), nullable=False),
     Column("model_version", Text, nullable=False),
     Column("as_of", Time, nullable=False),

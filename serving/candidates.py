@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from records.events import EventLog
 from records.ledger import PENDING, WROTE, gone_since, past_of, promised
 from records.outreach import State
 from records.people import Permissions, find_customers, load_permissions
-from records.scores import Run, Score, find_scores, latest_run
+from records.scores import Run, Score, find_scores, latest_run, runs_together
 from serving.channels import reachable
 from serving.decisions import Candidate, Options, Person
 from serving.plays import Playbook, Trigger
@@ -44,6 +44,7 @@ class Gathered:
     arms: Mapping[tuple[str, str], str]
     options: Options
     run: Run | None
+    runs: Sequence[Run]  # those of one scoring, one for each definition
     relation: str
 
 
@@ -76,6 +77,7 @@ def gather(
                     escalated=playbook.nothing.escalated,
                 )
         people = _people(connection, fits, standing, run, now)
+        runs = runs_together(connection, run.run_id) if run else []
         arms = {key: arm.arm for key, arm in load_arms(connection).items()}
         spent = gone_since(connection, month_began(settings, now)) + promised(connection)
     company, planning = settings.company, settings.planning
@@ -90,7 +92,7 @@ def gather(
         salt=holdout_salt(engine),
         channels=reachable(settings.sending, simulated=get_state(engine, "kind") == "simulated"),
     )
-    return Gathered(candidates=fits, people=people, arms=arms, options=options, run=run, relation=relation)
+    return Gathered(candidates=fits, people=people, arms=arms, options=options, run=run, runs=runs, relation=relation)
 
 
 def _find_all(
@@ -105,13 +107,14 @@ def _find_all(
     among = people_sql(con, "asked_for", only) if only is not None else None
     found: dict[str, list[Candidate]] = defaultdict(list)
     for play in playbook.plays:
-        taken: set[str] = set()  # the first way that holds counts
+        taken: dict[str, Fit] = {}  # the first way that holds counts, one that is sure before one that is not
         for way, trigger in enumerate(play.trigger):
-            fits = _fits(con, connection, relation, trigger, way, run, moment, among, only)
-            for fit in fits:
-                if fit.customer_id not in taken:
-                    found[fit.customer_id].append((play, fit))
-            taken |= {fit.customer_id for fit in fits}
+            for fit in _fits(con, connection, relation, trigger, way, run, moment, among, only):
+                held = taken.get(fit.customer_id)
+                if held is None or (held.unsure and not fit.unsure):
+                    taken[fit.customer_id] = fit
+        for customer_id, fit in taken.items():
+            found[customer_id].append((play, fit))
     return dict(found)
 
 
@@ -130,14 +133,26 @@ def _fits(
         if run is None:
             return []
         scored = find_scores(connection, run.run_id, customers=only, bands=trigger.bands or None)
-        willing = [customer_id for customer_id, score in scored.items() if reason_fits(trigger, score)]
+        willing = [customer_id for customer_id, score in scored.items() if speaks_for(trigger, score) is not None]
         name = people_sql(con, "willing", willing)
-        return find(con, relation, trigger, way, as_of=moment, people=name) if willing else []
+        fits = find(con, relation, trigger, way, as_of=moment, people=name) if willing else []
+        return _weighed(trigger, fits, scored)
     fits = _newest_of_each(find(con, relation, trigger, way, as_of=moment, people=among))
     if not (trigger.bands or trigger.because) or not fits:
         return fits
     scored = find_scores(connection, run.run_id, customers=[fit.customer_id for fit in fits]) if run else {}
-    return [fit for fit in fits if (score := scored.get(fit.customer_id)) and reason_fits(trigger, score)]
+    return _weighed(trigger, fits, scored)
+
+
+def _weighed(trigger: Trigger, fits: Sequence[Fit], scored: Mapping[str, Score]) -> list[Fit]:
+    """Those for whom the score speaks, each with the topic that the model is not sure of."""
+    found = []
+    for fit in fits:
+        score = scored.get(fit.customer_id)
+        told = speaks_for(trigger, score) if score else None
+        if told is not None:
+            found.append(replace(fit, unsure=told.unsure))
+    return found
 
 
 def _newest_of_each(fits: Sequence[Fit]) -> list[Fit]:
@@ -147,17 +162,30 @@ def _newest_of_each(fits: Sequence[Fit]) -> list[Fit]:
     return [newest[customer_id] for customer_id in sorted(newest)]
 
 
-def reason_fits(trigger: Trigger, score: Score) -> bool:
-    """Is the person in one of the bands, and at risk for a reason the play can do something about?"""
+@dataclass(frozen=True)
+class Speaks:
+    """A score speaks for a play; `unsure` is the topic it does so by, if the model is not sure enough of it."""
+
+    unsure: str = ""
+
+
+def speaks_for(trigger: Trigger, score: Score) -> Speaks | None:
+    """Is the person in one of the bands, and at risk for a reason the play can do something about? None: no.
+
+    A likely topic is enough to be ranked, not to be written to: the model must be sure of it, or it abstains.
+    """
     if trigger.bands and score.band not in trigger.bands:
-        return False
+        return None
     because = trigger.because
     if because is None:
-        return True
+        return Speaks()
     raising = [str(reason["signal"]) for reason in score.reasons if reason["push"] > 0]
     if any(fnmatchcase(signal, pattern) for signal in raising for pattern in because.signals):
-        return True
-    return any(topic["topic"] in because.topics for topic in score.topics[: because.among_first])
+        return Speaks()
+    likely = [topic for topic in score.topics[: because.among_first] if topic["topic"] in because.topics]
+    if any(topic.get("sure", False) for topic in likely):
+        return Speaks()
+    return Speaks(str(likely[0]["topic"])) if likely else None
 
 
 def _people(

@@ -39,9 +39,15 @@ def _last_message(one: Chosen) -> dict[str, Any]:
     if last is None:
         return _check("Has not heard from us yet", "अब तक हमारा कोई मैसेज नहीं गया", "planned")
     days = max(0, (one.send_at - last).days)
+    if not limit:
+        return _check(
+            f"Last message from us {_days(days)} before; this one may follow at any time",
+            f"पिछला मैसेज {days} दिन पहले गया; यह कभी भी जा सकता है",
+            "planned",
+        )
     return _check(
-        f"Last message from us {_days(days)} before; {limit} would do",
-        f"पिछला मैसेज {days} दिन पहले गया; {limit} दिन काफ़ी हैं",
+        f"Last message from us {_days(days)} before; {_days(limit)} {'is' if limit == 1 else 'are'} enough",
+        f"पिछला मैसेज {days} दिन पहले गया; नियम {limit} दिन का है",
         "planned",
     )
 

@@ -221,7 +221,8 @@ def _guard(play: Play, fit: Fit, person: Person, options: Options) -> tuple[str,
     offered = person.last_offer_at
     if play.purpose == "promotional" and offered is not None and offered > now - timedelta(days=options.offers_days):
         return "heard_from_us", f"an offer on {offered:%Y-%m-%d}; limit {options.offers_days} days"
-    return None
+    # The last question of all: these are the people who would have been written to, were the model surer.
+    return ("not_sure", fit.unsure) if fit.unsure else None
 
 
 def _when(play: Play, fit: Fit, customer: Customer, options: Options) -> datetime | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from records.errors import ModelError, NotEnoughData, PehleError
 from records.treatments import treatments
 from serving.home import Home
+from serving.model_versions import together
 from serving.playbook import load_playbook
 from serving.scoring import Reasons, ScoringRun
 from serving.scoring import score as score_population
@@ -56,7 +57,7 @@ class Scored:
     @property
     def versions(self) -> str:
         """The models, for people: "3", or "prepaid-2, 3"."""
-        return ", ".join(run.run.model_version for run in self.runs)
+        return together([run.run for run in self.runs])
 
     def count_by_band(self) -> dict[str, int]:
         """People per band, the highest first."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from records.scores import Run, find_scores
-from serving.candidates import reason_fits
+from serving.candidates import speaks_for
 from serving.plays import Counted, Filter, Play, Trigger
 from serving.triggers import find, people_sql
 
@@ -51,7 +51,7 @@ def _why_not(
             return "not scored: not an active customer at that time"
         if trigger.bands and score.band not in trigger.bands:
             return f"the risk is {score.band}, not {' or '.join(trigger.bands)}"
-        if not reason_fits(trigger, score):
+        if speaks_for(trigger, score) is None:
             return "neither the reasons nor the likely topics are ones this message helps with"
     if not trigger.nightly:
         if not holds(where=(), also=(), after_hours=0):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import records.outreach
-from records.errors import ModelError, NotEnoughData
+from records.errors import NotEnoughData
 from records.events import EventLog
 from records.inbox import move_inbox
 from serving.home import Home
@@ -164,15 +164,11 @@ def work(home: Home, owner: str) -> Mapping[str, Callable[[datetime, datetime], 
 
 def status(home: Home, now: datetime) -> dict[str, object]:
     """What ran, what is late, what waits; the value of `pehle status --json`."""
-    from serving.model_status import model_states
+    from serving.imported_status import imported_states
+    from serving.model_status import in_use, model_states, without_model
     from serving.schedule import status as jobs_status
-    from training.registry import Registry
 
-    summary = home.log.summary()
-    try:
-        champion = Registry(home.mlruns).resolve("champion")[0]
-    except ModelError:
-        champion = None
+    summary, states = home.log.summary(), model_states(home, now)
     jobs = jobs_status(home.engine, home.settings.company.zone, now)
     return {
         "events": {"count": summary.count, "first": _iso(summary.first), "last": _iso(summary.last)},
@@ -189,8 +185,10 @@ def status(home: Home, now: datetime) -> dict[str, object]:
             for job in jobs
         ],
         "outreach": records.outreach.count_by_state(home.engine),
-        "champion": champion,
-        "models": [state.to_json() for state in model_states(home, now)],
+        "champion": in_use(states),
+        "models": [state.to_json() for state in states],
+        "without_model": without_model(home),
+        "imported": [state.to_json() for state in imported_states(home)],
         "simulated": home.simulated,
     }
 

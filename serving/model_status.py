@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from records.model_checks import ModelCheck, checks, first_as_of
+from records.model_checks import ModelCheck, checks, runs_by_version
 from serving.home import Home
+from serving.model_versions import definition_in, table_in
+from training.definitions import definitions
 from training.labels import ChurnOptions
 from training.monitoring import Trigger, triggers
+from training.populations import DEFAULT
 
 if TYPE_CHECKING:
     from training.maturity import Matured
@@ -49,25 +52,33 @@ class ModelState:
     drift: ModelCheck | None  # of the newest scoring with this version
     matured: Sequence[Judgement]  # newest first, of all versions of the definition
     first_known: datetime | None  # when the first scoring can be judged; None: some are, or none was made
+    declared: bool  # is it still in the settings?
+    own_labels: bool  # who left, the company's own labels say: nothing is known before they come
     triggers: Sequence[Trigger]
 
     def to_json(self) -> dict[str, Any]:
         """What `pehle status --json` says of it."""
         drift = self.drift.figures if self.drift else None
-        newest = next((one for one in self.matured if one.figures), None)
         return {
             "definition": self.definition,
+            "declared": self.declared,
             "version": self.version,
             "since": _iso(self.since),
             "by": self.by,
             "trained_at": _iso(self.trained_at),
             "drift": {key: drift[key] for key in ("customers", "signals", "much", "some")} if drift else None,
-            "matured": {"as_of": _iso(newest.as_of), "model_version": newest.version, **newest.figures.to_json()}
-            if newest and newest.figures
-            else None,
+            "matured": newest_json(self.matured),
             "first_known": _iso(self.first_known),
             "retrain": [{"reason": one.code, **one.values} for one in self.triggers],
         }
+
+
+def newest_json(matured: Sequence[Judgement]) -> dict[str, Any] | None:
+    """The newest figures there are, as plain values."""
+    for one in matured:
+        if one.figures:
+            return {"as_of": _iso(one.as_of), "model_version": one.version, **one.figures.to_json()}
+    return None
 
 
 def model_states(home: Home, now: datetime) -> list[ModelState]:
@@ -84,12 +95,8 @@ def _state(
 ) -> ModelState:
     champion = next((row for row in versions if row["alias"] == "champion"), None)
     churn = _churn(home, name)
-    matured = [_judgement(check) for check in checks(connection, "matured", name, SHOWN_MATURED)]
+    matured = [judgement(check) for check in checks(connection, "matured", name, SHOWN_MATURED)]
     drift = checks(connection, "drift", name, 1)
-    known = None
-    if not matured:
-        first = first_as_of(connection)
-        known = first + churn.span if first else None
     version = champion["version"] if champion else None
     current = drift[0] if drift and drift[0].model_version == version else None
     metrics = champion["metrics"] if champion else {}
@@ -110,9 +117,21 @@ def _state(
         horizon_days=churn.horizon_days,
         drift=current,
         matured=matured,
-        first_known=known,
+        first_known=None if matured else _first_known(connection, name, churn),
+        declared=name in definitions(home.settings.churn),
+        own_labels=churn.definition == "imported",
         triggers=_triggers(matured, current, metrics, trained_at, version, now) if trained_at else (),
     )
+
+
+def _first_known(connection: Connection, definition: str, churn: ChurnOptions) -> datetime | None:
+    """When is it known who left of those scored first by a model of this definition?"""
+    first = [
+        runs[0].as_of
+        for version, runs in runs_by_version(connection).items()
+        if table_in(version) is None and definition_in(version) == definition
+    ]
+    return min(first) + churn.span if first else None
 
 
 def _triggers(
@@ -135,7 +154,8 @@ def _triggers(
     )
 
 
-def _judgement(check: ModelCheck) -> Judgement:
+def judgement(check: ModelCheck) -> Judgement:
+    """What was found, as it was stored."""
     from training.maturity import matured_from
 
     figures = matured_from(dict(check.figures)) if check.figures else None
@@ -144,15 +164,32 @@ def _judgement(check: ModelCheck) -> Judgement:
 
 def _churn(home: Home, name: str) -> ChurnOptions:
     """What leaving means to a definition now; that of the default one where it is no longer in the settings."""
-    from training.definitions import definitions
-
     found = definitions(home.settings.churn)
-    return found.get(name, found["default"])
+    return found.get(name, found[DEFAULT])
+
+
+def without_model(home: Home) -> list[str]:
+    """The definitions in the settings for which nothing was ever trained."""
+    from training.registry import Registry
+
+    trained = Registry(home.mlruns).definitions()
+    return [name for name in definitions(home.settings.churn) if name not in trained]
+
+
+def in_use(states: Sequence[ModelState]) -> str | None:
+    """The versions that say who is likely to leave: "3", or "prepaid-2, 3"; None where there is none.
+
+    The default definition comes last, as in `pehle score`.
+    """
+    found = sorted(
+        (one.definition == DEFAULT, one.version) for one in states if one.version is not None and one.declared
+    )
+    return ", ".join(version for _, version in found) or None
 
 
 def wants_training(state: ModelState, now: datetime, rest: timedelta) -> bool:
     """Does anything ask for a new model, and was the newest one made longer than `rest` ago?"""
-    return bool(state.triggers) and (state.newest_at is None or now - state.newest_at > rest)
+    return state.declared and bool(state.triggers) and (state.newest_at is None or now - state.newest_at > rest)
 
 
 def _moment(text: str | None) -> datetime | None:

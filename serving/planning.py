@@ -29,14 +29,15 @@ from records.outreach import (
     save_list,
 )
 from records.people import Customer
-from records.scores import Run
 from serving.binding import address_hash
 from serving.candidates import Gathered, gather
 from serving.checks import checks_of
 from serving.composing import mail_bytes
+from serving.coverage import Coverage, coverage_of
 from serving.decisions import HOLDOUT, Chosen, LeftOut, Words, consider, decide
 from serving.explaining import why_not
 from serving.left_out import REASONS, mend_largest
+from serving.model_versions import together
 from serving.plays import Play, Playbook
 from serving.rendering import RENDERER_VERSION, approval_hash, message_version, preview_slots, render
 from serving.review import expire
@@ -56,6 +57,7 @@ class PlanResult:
     held_out: int  # comparison group
     left_out: Mapping[str, int]  # reason code → people
     fine: int  # scored, and no play fits
+    coverage: Coverage | None  # of what people will ask about; None: no model foresees it
     cost_minor: int  # of those planned
     decide_by: datetime
     mend: str  # how the largest group of those left out could be reached
@@ -82,7 +84,7 @@ def plan(
         list_id=new_list_id(engine),
         planned_at=now,
         as_of=as_of,
-        model_version=gathered.run.model_version if gathered.run else "",
+        model_version=together(gathered.runs),
         decide_by=gathered.options.decide_by,
         budget_minor=gathered.options.budget_left_minor,
         currency=settings.company.currency,
@@ -100,7 +102,9 @@ def plan(
         for one in left_out
     ]
     save_list(engine, the_list, rows, people, now=now, actor="job:plan")
-    return _result(the_list, rows, left_out, gathered.run, gathered)
+    with engine.connect() as connection:
+        coverage = coverage_of(connection, gathered.runs, playbook.topics)
+    return _result(the_list, rows, left_out, gathered, coverage)
 
 
 def refuse_stale(log: EventLog, settings: Settings, now: datetime) -> None:
@@ -248,8 +252,8 @@ def _result(
     the_list: OutreachList,
     rows: Sequence[Outreach],
     left_out: Sequence[LeftOut],
-    run: Run | None,
     gathered: Gathered,
+    coverage: Coverage | None,
 ) -> PlanResult:
     reasons = dict(Counter(one.reason for one in left_out).most_common())
     treated = [row for row in rows if row.arm != HOLDOUT]
@@ -259,8 +263,9 @@ def _result(
         planned=len(treated),
         held_out=len(rows) - len(treated),
         left_out=reasons,
-        fine=run.customers - fitted if run else 0,
+        fine=sum(run.customers for run in gathered.runs) - fitted,
+        coverage=coverage,
         cost_minor=sum(row.cost_minor for row in treated),
         decide_by=the_list.decide_by,
-        mend=mend_largest(reasons),
+        mend=mendable.mend if (mendable := mend_largest(reasons)) else "",
     )

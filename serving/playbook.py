@@ -16,6 +16,7 @@
     send_between                local time window of the sending
     expires_hours               not sent later than this after planning
     even_with_open_ticket, even_if_escalated   true lifts the guard that otherwise holds every play back
+    helps_with                  topics it answers, where neither trigger nor outcome names one
     trigger                     one or more ways to fit; the first that holds counts, with its latest event
     outcome                     what it is judged by
 
@@ -28,7 +29,7 @@ A trigger either has `nightly = true` (looks at every scored person) or an `even
     bands                       the person's risk band must be one of these
     because                     {signals, topics, among_first}: a reason that raises the risk comes from a signal
                                 whose name matches one of the patterns, OR one of the topics is among the first so
-                                many likely ones
+                                many likely ones and the model is sure enough of it
     also                        further conditions on the same person's events, all must hold:
         event | events, where   which events are counted
         same                    fields that must equal the trigger event's

@@ -191,6 +191,7 @@ class Play(_Part):
     expires_hours: int = Field(ge=1, le=240)
     even_with_open_ticket: bool = False
     even_if_escalated: bool = False
+    helps_with: tuple[str, ...] = ()
     trigger: tuple[Trigger, ...] = Field(min_length=1)
     outcome: Outcome
 
@@ -235,9 +236,10 @@ class Playbook(_Part):
 
     @property
     def topics(self) -> frozenset[str]:
-        """The topics some play helps with: it is chosen because of one, or judged by how many ask about it again."""
+        """The topics some play helps with: it says so, is chosen for one, or judged by how many ask about it again."""
+        said = {topic for play in self.plays for topic in play.helps_with}
         because = {topic for play in self.plays for way in play.trigger if way.because for topic in way.because.topics}
-        return frozenset(because | {play.outcome.topic for play in self.plays if play.outcome.topic})
+        return frozenset(said | because | {play.outcome.topic for play in self.plays if play.outcome.topic})
 
     def play(self, name: str) -> Play:
         """The play of that name. Raises WordsError naming those there are."""

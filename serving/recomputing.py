@@ -19,9 +19,9 @@ from records.people import is_erased
 from records.scores import Run, Score, find_run, score_by_id
 from serving.binding import why_words_differ
 from serving.home import Home
+from serving.model_versions import table_in
 from serving.playbook import load_playbook
 from serving.scoring import reasons_of, run_id_of, topics_of
-from serving.watching import IMPORTED
 
 if TYPE_CHECKING:
     from training.model import Model
@@ -91,7 +91,7 @@ def explain(home: Home, outreach_id: str) -> Explanation:
             parts.insert(0, Part(part="score", same=False, said="the score it was planned with is no longer kept"))
         return Explanation(outreach_id=outreach_id, verdict=verdict, parts=tuple(parts), **told)
     told |= {"as_of": run.as_of, "model_version": run.model_version, "churn_probability": score.churn_probability}
-    if run.model_version.startswith(IMPORTED):
+    if table_in(run.model_version):
         said = "imported: how it was made is not known here"
         parts.insert(0, Part(part="score", same=None, said=said))
         return Explanation(outreach_id=outreach_id, verdict="made elsewhere", parts=tuple(parts), **told)

@@ -26,7 +26,9 @@ from serving.plays import Outcome, Play, Playbook
 from serving.result_words import sentence
 from serving.settings import Settings
 from serving.triggers import field_sql, instant, passes, text
-from training.labels import is_activity, named
+from training.definitions import belonging, by_definition, definitions
+from training.labels import ChurnOptions, is_activity, named
+from training.populations import DEFAULT, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -107,6 +109,7 @@ def _cohort(connection: Connection, play: Play, period: Period | None) -> pa.Tab
             "propensity": pa.array([row.propensity for row in rows], pa.float64()),
             "trigger_key": pa.array([row.trigger_key for row in rows], pa.string()),
             "send_at": pa.array([row.send_at for row in rows], pa.timestamp("us", "UTC")),
+            "as_of": pa.array([row.as_of for row in rows], pa.timestamp("us", "UTC")),
         }
     )
 
@@ -128,17 +131,17 @@ class _Row:
 def _count(
     con: duckdb.DuckDBPyConnection, relation: str, play: Play, people: pa.Table, known: datetime, settings: Settings
 ) -> list[_Row]:
-    con.register("cohort", people)
+    con.register("planned", people)
     window = f"interval {play.outcome.window_days * 24} hour"
-    absence = "true" if _good_is_absence(play.outcome, settings) else "false"
     month = f"strftime(c.send_at at time zone {text(settings.company.timezone)}, '%Y-%m')"
     sql = f"""
-        with hit as (
+        with cohort as ({_cohort_sql(play.outcome, settings.churn, relation)}),
+        hit as (
             select distinct c.outreach_id from cohort c join {relation} e on e.customer_id = c.customer_id
             and e.occurred_at >= c.send_at and e.occurred_at < c.send_at + {window}
             and {_outcome_sql(play, settings)})
         select {month} as month, c.treated, c.send_at + {window} <= {instant(known)} as over, count(*),
-            count(*) filter (where (h.outreach_id is null) = {absence}),
+            count(*) filter (where (h.outreach_id is null) = {_good_is_absence(play.outcome, settings)}),
             sum(c.propensity), epoch_us(min(c.send_at)), epoch_us(max(c.send_at + {window}))
         from cohort c left join hit h using (outreach_id) group by all order by all"""
     return [
@@ -156,19 +159,32 @@ def _count(
     ]
 
 
-def _good_is_absence(outcome: Outcome, settings: Settings) -> bool:
-    """Is it good if the counted event does not happen?"""
+def _cohort_sql(outcome: Outcome, churn: ChurnOptions, relation: str) -> str:
+    """Everybody planned, each with the definition of leaving they fell under when the list was planned."""
+    if outcome.kind != "still_active" or len(definitions(churn)) == 1:
+        return f"select *, {literal(DEFAULT)} as definition from planned"
+    known = "e.customer_id = p.customer_id and e.occurred_at < p.as_of and e.received_at < p.as_of"
+    rows = f"(select p.outreach_id, e.* from planned p left join {relation} e on {known})"
+    return f"select * from planned join ({belonging(churn, rows, 'outreach_id')}) using (outreach_id)"
+
+
+def _good_is_absence(outcome: Outcome, settings: Settings) -> str:
+    """SQL: is it good if the counted event does not happen?"""
     if outcome.kind == "still_active":
-        return settings.churn.definition == "event"
-    return outcome.kind == "no_event"
+        return by_definition(settings.churn, lambda churn: str(churn.definition == "event").lower(), "c.definition")
+    return str(outcome.kind == "no_event").lower()
+
+
+def _stays_sql(churn: ChurnOptions) -> str:
+    """SQL of the event that tells whether somebody stayed: a leaving, or a sign of life."""
+    return named([churn.event]) if churn.definition == "event" else is_activity(churn)
 
 
 def _outcome_sql(play: Play, settings: Settings) -> str:
     """SQL that is true for the event the play is judged by."""
     outcome = play.outcome
     if outcome.kind == "still_active":
-        churn = settings.churn
-        return named([churn.event]) if churn.definition == "event" else is_activity(churn)
+        return by_definition(settings.churn, _stays_sql, "c.definition")
     tests = [f"e.name = {text(str(outcome.event))}", *(passes(test, "e") for test in outcome.where)]
     for name in outcome.same:
         if any(trigger.key != name for trigger in play.trigger):

@@ -77,6 +77,7 @@ def score(
     """
     import numpy as np
 
+    from serving.coverage import keep_expected
     from serving.watching import keep_drift
     from training.definitions import definitions
     from training.model import row_hashes
@@ -106,6 +107,7 @@ def score(
     hashes = row_hashes(signals, model.signal_names)
     save_run(engine, run, _rows(run, customers, probabilities, bands, said, topics, hashes))
     keep_drift(engine, log, model, run, signals, np.asarray(probabilities))
+    keep_expected(engine, run, topics)
     return ScoringRun(run=run, table=_table(customers, as_of, probabilities, bands, said, topics, version))
 
 

@@ -1,6 +1,7 @@
 """How do we stand with this person just now: left, complaining, escalated, written to lately?
 
-One query over the events for the few people a play fitted. It is asked when planning, and again at the send.
+One query over the events for the few people a play fitted. It is asked when planning, and again at the send. What
+leaving is, the definition says to which each of them belongs at that moment.
 """
 
 # ruff: noqa: S608  the SQL is made of our own names; values come quoted from serving.triggers and training.labels
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from serving.plays import Escalated
 from serving.triggers import instant, passes, text
+from training.definitions import belonging, by_definition
 from training.labels import ChurnOptions, is_activity, named
 
 if TYPE_CHECKING:
@@ -50,13 +52,6 @@ def load_standing(
             *(passes(test, "e") for test in escalated.where),
         ]
     )
-    left = "null::timestamptz"
-    if churn.definition == "event":
-        going = f"max(occurred_at) filter (where {named([churn.event])})"
-        coming = (
-            f"max(occurred_at) filter (where {named(churn.returned_by) if churn.returned_by else is_activity(churn)})"
-        )
-        left = f"case when {coming} is null or {coming} <= {going} then {going} end"
     sql = f"""
         with e as (select * from {relation} e where {among}),
         opened as (
@@ -71,10 +66,12 @@ def load_standing(
                 select 1 from solved s where s.customer_id = o.customer_id and s.occurred_at >= o.occurred_at
                 and (s.ticket = o.ticket or s.ticket is null or o.ticket is null))
             group by 1),
+        whose as ({belonging(churn, "e")}),
         other as (
-            select customer_id, max(occurred_at) filter (where {angry}) as angry_at, {left} as left_at,
+            select customer_id, max(occurred_at) filter (where {angry}) as angry_at,
+                {by_definition(churn, _left_sql, "any_value(definition)")} as left_at,
                 max(occurred_at) filter (where name = 'message_sent') as wrote_at
-            from e group by 1)
+            from e join whose using (customer_id) group by 1)
         select customer_id, epoch_us(since), epoch_us(angry_at), epoch_us(left_at), epoch_us(wrote_at)
         from other left join open using (customer_id)"""
     return {
@@ -86,6 +83,16 @@ def load_standing(
         )
         for customer_id, since, angry_at, left_at, wrote in con.execute(sql).fetchall()
     }
+
+
+def _left_sql(churn: ChurnOptions) -> str:
+    """SQL of when somebody left who has not come back, over a person's events; who merely fell silent has not."""
+    if churn.definition != "event":
+        return "null::timestamptz"
+    going = f"max(occurred_at) filter (where {named([churn.event])})"
+    back = named(churn.returned_by) if churn.returned_by else is_activity(churn)
+    coming = f"max(occurred_at) filter (where {back})"
+    return f"case when {coming} is null or {coming} <= {going} then {going} end"
 
 
 def _time(micros: int | None) -> datetime | None:

@@ -38,6 +38,7 @@ class Fit:
     key: str  # which order, bill, ticket, … ("night:2026-11-21" if nightly)
     at: datetime  # when it happened
     facts: Mapping[str, Any]  # flat: "trigger.amount", "plan.product"; what serving.variables fills words from
+    unsure: str = ""  # the likely topic it rests on, where the model is not sure enough of it to act
 
 
 def find(

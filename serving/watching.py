@@ -1,6 +1,6 @@
 """Is the model still right? Each scoring looked at twice: for drift at once, for its truth when its horizon is over.
 
-Scores made elsewhere are judged like ours; their horizon is that of `[churn]`. Everything kept is a sum over many.
+Scores made elsewhere are judged like ours, by the definition their people fell under. All that is kept are sums.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import Engine
 
-from records.errors import ModelError
+from records.errors import InputError, ModelError
 from records.events import EventLog
 from records.model_checks import ModelCheck, foreseen, runs_to_judge, save_check
 from records.scores import Run
 from records.treatments import treatments
 from serving.home import Home
+from serving.model_versions import IMPORTED, churn_of, definition_in, table_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from training.maturity import Matured
     from training.model import Model
     from training.registry import Registry
-
-IMPORTED = "imported"
 
 
 def keep_drift(engine: Engine, log: EventLog, model: Model, run: Run, signals: pa.Table, scores: Floats) -> None:
@@ -51,11 +50,6 @@ def keep_drift(engine: Engine, log: EventLog, model: Model, run: Run, signals: p
     )
 
 
-def definition_in(version: str) -> str:
-    """Whose model is it? "prepaid" for "prepaid-14", "default" for "14", "imported" for scores made elsewhere."""
-    return IMPORTED if version.startswith(IMPORTED) else version.rpartition("-")[0] or "default"
-
-
 def watch(home: Home, until: datetime, now: datetime) -> str:
     """Judge every scoring whose horizon is over by `until` and that nobody has judged; one line for people."""
     from training.registry import Registry
@@ -68,7 +62,7 @@ def watch(home: Home, until: datetime, now: datetime) -> str:
         if run.model_version not in known:
             known[run.model_version] = _churn_of(home, registry, run.model_version)
         churn = known[run.model_version]
-        if churn is None or run.as_of + churn.span > until:
+        if churn is None or not _known(home, run, churn, until):
             continue
         found = look_back(home, run, churn, until)
         save_check(
@@ -76,7 +70,7 @@ def watch(home: Home, until: datetime, now: datetime) -> str:
             ModelCheck(
                 run_id=run.run_id,
                 kind="matured",
-                definition=definition_in(run.model_version),
+                definition=IMPORTED if table_in(run.model_version) else definition_in(run.model_version),
                 model_version=run.model_version,
                 as_of=run.as_of,
                 checked_at=now,
@@ -91,12 +85,24 @@ def _churn_of(home: Home, registry: Registry, version: str) -> ChurnOptions | No
     """What leaving meant to a model; None where the model can no longer be read."""
     from training.labels import Definition
 
-    if version.startswith(IMPORTED):
-        return home.settings.churn
+    if table_in(version):
+        return churn_of(version, home.settings.churn)
     try:
         return Definition(**registry.load(version).settings["churn"])
     except ModelError:
         return None
+
+
+def _known(home: Home, run: Run, churn: ChurnOptions, until: datetime) -> bool:
+    """Is it known who left? The company's own labels may come late, and only for some days."""
+    from training.labels import imported_cutoffs
+
+    if run.as_of + churn.span > until:
+        return False
+    try:
+        return churn.definition != "imported" or run.as_of in imported_cutoffs(home.log, churn)
+    except InputError:  # its table is no longer there
+        return False
 
 
 def look_back(home: Home, run: Run, churn: ChurnOptions, until: datetime) -> Matured | None:

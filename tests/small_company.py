@@ -209,6 +209,6 @@ def score(who: str) -> Score:
         churn_probability=0.84 if high else 0.2,
         band="high" if high else "low",
         reasons=[{**reason, "share": 0.5, "en": "Price checked 5 times", "hi": "दाम 5 बार देखा"}],
-        topics=[{"topic": topic, "probability": 0.5}],
+        topics=[{"topic": topic, "probability": 0.5, "given_contact": 0.6, "sure": True}],
         model_version=RUN.model_version,
     )

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from training.drift import SOME, by_chance, drift_of, missing, stability
+from training.drift import SOME, by_chance, drift_of, missing
 from training.maturity import Matured, judge, level, matured_from, slope
 from training.monitoring import WIDEST_LEVEL, triggers
-from training.reference import Reference, bins_of, reference_of
+from training.reference import Reference, bins_of, reference_of, stability
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 RNG = np.random.default_rng(5)
@@ -47,11 +47,13 @@ def test_no_data_is_a_bin_too_and_may_be_all_there_is() -> None:
 
 def test_a_reference_is_small_and_comes_back_from_json_as_it_was() -> None:
     X = RNG.normal(size=(50_000, 200))
-    found = reference_of(X, lambda part: 1 / (1 + np.exp(-part[:, 0])), {"order_completed": 7})
+    found = reference_of(X, lambda part: 1 / (1 + np.exp(-part[:, 0])), {"order_completed": 7}, [X[:90] + 1])
     stored = json.dumps(found.to_json(), sort_keys=True, allow_nan=False)
     assert len(stored) < 100_000
     assert found.rows <= 20_000
     assert Reference.from_json(json.loads(stored)) == found
+    older = {key: value for key, value in json.loads(stored).items() if key != "usual"}
+    assert Reference.from_json(older) == replace(found, usual=(0.0,) * 200, usual_score=0.0)
 
 
 # ── drift ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -84,6 +86,29 @@ def test_what_moved_or_vanished_is_named_and_what_stayed_is_not() -> None:
     assert (vanished.missing_then, vanished.missing_now) == (0, pytest.approx(0.6, abs=0.03))
     assert found.score.level == "none"
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_what_changed_from_cutoff_to_cutoff_before_is_no_news_and_a_jump_is() -> None:
+    """Everybody is known for a month longer each month; then somebody counts days in hours."""
+    months = [world(3_000, shift=-0.5 * back) for back in range(5)]
+    usual = reference_of(months[0], lambda X: np.full(len(X), 0.2), {}, months[1:])
+    assert usual.usual[1] > 0.25 > SOME > usual.usual[0]
+    next_month, jumped = table(world(3_000, shift=0.5)), table(world(3_000, shift=3.5))
+    grown = drift_of(usual, NAMES, next_month, np.full(3_000, 0.2), {})
+    assert grown is not None
+    assert not grown.changes
+    found = drift_of(usual, NAMES, jumped, np.full(3_000, 0.2), {})
+    assert found is not None
+    assert [(change.signal, change.level) for change in found.changes] == [("moved", "much")]
+    ignorant = drift_of(replace(usual, usual=(0.0, 0.0, 0.0)), NAMES, next_month, np.full(3_000, 0.2), {})
+    assert ignorant is not None
+    assert [change.signal for change in ignorant.changes] == ["moved"]
+
+
+def test_few_examples_of_an_older_cutoff_hide_nothing() -> None:
+    """Thirty people differ from the bins by chance; that is no change the model has learnt to live with."""
+    found = reference_of(world(8_000), lambda X: np.full(len(X), 0.2), {}, [world(30), np.empty((0, 3))])
+    assert max(found.usual) < 0.5
 
 
 def test_a_handful_of_customers_wanders_by_chance_and_is_left_alone() -> None:

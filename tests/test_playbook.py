@@ -188,5 +188,5 @@ def test_a_reason_of_price_is_a_signal_that_exists() -> None:
 
 
 def test_the_topics_some_play_helps_with() -> None:
-    """Chosen because of one (billing, plan_price), or judged by how many ask about it (network, router_setup)."""
-    assert load_playbook().topics == {"billing", "plan_price", "network", "router_setup"}
+    """Chosen for one (billing, plan_price), judged by how many ask (network, router_setup), or said of the play."""
+    assert load_playbook().topics == {"billing", "plan_price", "network", "router_setup", "payment", "delivery"}

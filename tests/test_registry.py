@@ -142,6 +142,27 @@ def test_each_definition_has_versions_a_model_in_use_and_a_way_back_of_its_own(
         registry.load("latest", "shop")
 
 
+def test_going_back_twice_goes_back_twice_and_never_forward(registry: Registry, tmp_path: Path) -> None:
+    """After two rollbacks the model that was found wanting must not be in use again."""
+    add(registry, tmp_path / "three", 3.0)
+    for version in ("2", "3"):
+        registry.promote(version, at=NOW, by="Rohan")
+    assert [registry.rollback(at=LATER, by="Rohan") for _ in range(2)] == ["2", "1"]
+    with pytest.raises(ModelError, match="model 1 replaced none: there is no earlier model"):
+        registry.rollback(at=LATER, by="Rohan")
+    assert intercept_of(registry.champion()) == 1.0
+    registry.promote("3", at=LATER, by="Rohan")
+    assert registry.rollback(at=LATER, by="Rohan") == "1"
+
+
+def test_nobody_goes_back_to_a_model_whose_files_are_gone(registry: Registry) -> None:
+    registry.promote("2", at=LATER, by="Rohan")
+    shutil.rmtree(registry.folder(registry.version("1")))
+    with pytest.raises(ModelError):
+        registry.rollback(at=LATER, by="Rohan")
+    assert intercept_of(registry.champion()) == 2.0
+
+
 def test_going_back_without_a_past_is_refused(registry: Registry) -> None:
     with pytest.raises(ModelError, match="no earlier model"):
         registry.rollback(at=NOW, by="Rohan")

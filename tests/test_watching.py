@@ -22,7 +22,8 @@ from serving.cli import app
 from serving.home import REAL, Home, create_home, open_home
 from serving.jobs import REST, retrain
 from serving.model_status import model_states, wants_training
-from serving.watching import definition_in, watch
+from serving.model_versions import definition_in
+from serving.watching import watch
 from training.labels import IssueOptions
 from training.maturity import matured_from
 from training.monitoring import Trigger
@@ -170,7 +171,12 @@ def test_a_second_look_replaces_the_first(home: Home) -> None:
 
 
 def test_versions_tell_whose_they_are() -> None:
-    assert [definition_in(one) for one in ("14", "prepaid-3", "imported-crm")] == ["default", "prepaid", "imported"]
+    assert [definition_in(one) for one in ("14", "prepaid-3", "imported-crm", "imported_x-2")] == [
+        "default",
+        "prepaid",
+        "default",
+        "imported_x",
+    ]
 
 
 def test_reasons_of_the_calendar_alone_wait_for_their_night(home: Home) -> None:

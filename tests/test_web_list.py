@@ -15,7 +15,7 @@ from web_home import NOW, web_home
 
 from records.browsing import counts
 from records.outreach import Outreach, State, find_outreach
-from records.tables import outreach
+from records.tables import outreach, passed_over
 from serving.home import SIMULATED, Home, create_home, open_home
 
 TABS = ("waiting", "approved", "declined", "left", "comparison", "all")
@@ -307,3 +307,39 @@ def test_a_broken_message_is_red_and_cannot_be_approved(client: TestClient, home
     assert "This cannot be sent as it is" in page
     assert 'value="approve"' not in page
     assert client.get("/lists/L-0148").status_code == 200
+
+
+def test_left_out_is_said_in_the_readers_language_with_the_topic_in_words(client: TestClient, home: Home) -> None:
+    """One of them in one place: a sentence about many would be wrong there, and dates stand as people write them."""
+    with home.engine.begin() as connection:
+        some = connection.execute(select(passed_over.c.customer_id).where(passed_over.c.list_id == "L-0148")).scalars()
+        first, second, *_ = sorted(some)
+        for who, reason, detail in (
+            (first, "not_sure", "billing"),
+            (second, "heard_from_us", "this message on 2026-11-17; again after 30 days"),
+        ):
+            where = (passed_over.c.customer_id == who, passed_over.c.list_id == "L-0148")
+            connection.execute(update(passed_over).where(*where).values(reason=reason, detail=detail))
+    page = client.get("/lists/L-0148?tab=left").text
+    assert "may ask for help, but it is not sure enough with what" in page
+    assert "perhaps Bill and charges" in page
+    client.cookies.set("language", "hi")
+    page = client.get("/lists/L-0148?tab=left").text
+    assert "शायद बिल और पैसे" in page
+    assert "हाल ही में मैसेज गया है" in page
+    assert "दिन बाद फिर" in page
+    assert "again after" not in page
+    assert "Import " not in page
+
+
+def test_why_a_message_did_not_go_is_said_in_hindi_too(client: TestClient, home: Home) -> None:
+    """The row keeps the words; they are found again."""
+    one = rows_in(client.get("/lists/L-0148").text)[0]
+    with home.engine.begin() as connection:
+        gone = {"state": State.CANCELLED, "reason": "have left"}
+        connection.execute(update(outreach).where(outreach.c.outreach_id == one).values(**gone))
+    assert "have left" in client.get(f"/outreach/{one}").text
+    client.cookies.set("language", "hi")
+    page = client.get(f"/outreach/{one}").text
+    assert "have left" not in page
+    assert "जा चुके हैं" in page

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from records.own_rows import NAME
 from training.labels import ChurnOptions, Definition
-from training.populations import DEFAULT
+from training.populations import DEFAULT, belonging_sql, literal
+
+TAKEN = (DEFAULT, "imported")  # [churn] itself; what scores made elsewhere begin their version with
 
 
 class ChurnSection(ChurnOptions):
@@ -39,8 +42,9 @@ class ChurnSection(ChurnOptions):
     @model_validator(mode="after")
     def each_names_its_people(self) -> Self:
         for name, churn in (self.model_extra or {}).items():
-            if name == DEFAULT or not NAME.fullmatch(name):
-                msg = f"[churn.{name}] cannot be the name of a definition: small letters, digits and _, not {DEFAULT!r}"
+            if name in TAKEN or not NAME.fullmatch(name):
+                taken = " or ".join(repr(one) for one in TAKEN)
+                msg = f"[churn.{name}] cannot be the name of a definition: small letters, digits and _, not {taken}"
                 raise ValueError(msg)
             if not churn.where:
                 msg = f'[churn.{name}] says nothing of whom it is about, for example where = {{ plan = "{name}" }}'
@@ -56,3 +60,17 @@ def definitions(churn: ChurnOptions) -> dict[str, Definition]:
         values = {field: getattr(one, field) for field in ChurnOptions.model_fields}
         found[name] = Definition(**values, unless=tuple(earlier.where for earlier in found.values()))
     return found
+
+
+def belonging(churn: ChurnOptions, rows: str, key: str = "customer_id") -> str:
+    """SQL of (`key`, definition) for the events in `rows`: see training.populations.belonging_sql."""
+    named = {name: one.where for name, one in definitions(churn).items() if name != DEFAULT}
+    return belonging_sql(rows, named, key)
+
+
+def by_definition(churn: ChurnOptions, sql: Callable[[Definition], str], column: str = "definition") -> str:
+    """SQL that says of each row what `sql` says of the definition in its `column`."""
+    found = {name: sql(one) for name, one in definitions(churn).items()}
+    default = found.pop(DEFAULT)
+    ways = "".join(f"when {literal(name)} then {one} " for name, one in found.items())
+    return f"(case {column} {ways}else {default} end)" if ways else f"({default})"

@@ -2,7 +2,9 @@
 
 The population stability index sums (now - then) × ln(now / then) over bins: 0 is no change, below .1 nothing to
 mention, from .25 much. Small samples wander by chance: a change counts only beyond what chance does once in a thousand
-times. Drift alone is no reason to train again: a model may be right about customers it has not seen the like of.
+times. And the days pass: in a young log everybody is known for longer every month, and seasons come round. A change
+counts only if it is greater than all the model has seen between the cutoffs it learnt from. Drift alone is no reason to
+train again: a model may be right about customers it has not seen the like of.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from training.evaluation import Floats
-from training.reference import Bins, Reference
+from training.reference import Bins, Reference, stability
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,17 +59,6 @@ class Drift:
         return asdict(self)
 
 
-def stability(then: Floats, now: Floats, rows_then: int, rows_now: int) -> float:
-    """The population stability index of two spreads over the same bins.
-
-    Half a customer more in each bin: an empty one must not make the index of a small company huge.
-    """
-    bins = len(then)
-    before = (then * rows_then + 0.5) / (rows_then + bins / 2)
-    after = (now * rows_now + 0.5) / (rows_now + bins / 2)
-    return float(np.sum((after - before) * np.log(after / before)))
-
-
 def by_chance(bins: int, then: int, now: int) -> float:
     """How large the index gets by chance once in a thousand, without any change (chi-square; Yurdakul 2018)."""
     from scipy.stats import chi2
@@ -75,11 +66,11 @@ def by_chance(bins: int, then: int, now: int) -> float:
     return float(chi2.ppf(CHANCE, max(1, bins - 1)) * (1 / max(1, then) + 1 / max(1, now)))
 
 
-def change(name: str, bins: Bins, values: Floats, rows_then: int) -> Change:
-    """One column, then and now."""
+def change(name: str, bins: Bins, values: Floats, rows_then: int, usual: float = 0.0) -> Change:
+    """One column, then and now; `usual` is the greatest change the model has learnt from."""
     then, now = np.array(bins.shares), bins.spread(values)
     index = stability(then, now, rows_then, len(values))
-    counts = index > by_chance(int((then + now > 0).sum()), rows_then, len(values))
+    counts = index > max(usual, by_chance(int((then + now > 0).sum()), rows_then, len(values)))
     level: Level = "none" if not counts or index < SOME else "some" if index < MUCH else "much"
     known = values[~np.isnan(values)]
     return Change(
@@ -100,8 +91,8 @@ def drift_of(
     if reference.score is None or not len(scores):
         return None
     found = [
-        change(name, bins, np.asarray(table.column(name).to_numpy(), dtype=np.float64), reference.rows)
-        for name, bins in zip(names, reference.signals, strict=True)
+        change(name, bins, np.asarray(table.column(name).to_numpy(), dtype=np.float64), reference.rows, usual)
+        for name, bins, usual in zip(names, reference.signals, reference.usual, strict=True)
     ]
     counting = sorted((one for one in found if one.level != "none"), key=lambda one: (-one.psi, one.signal))
     return Drift(
@@ -109,7 +100,7 @@ def drift_of(
         much=sum(one.level == "much" for one in found),
         some=sum(one.level == "some" for one in found),
         signals=len(found),
-        score=change("score", reference.score, scores, reference.rows),
+        score=change("score", reference.score, scores, reference.rows, reference.usual_score),
         changes=tuple(counting[:SHOWN]),
         events_gone=tuple(missing(reference.events, events)),
         events_new=tuple(missing(events, reference.events)),

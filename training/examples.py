@@ -11,7 +11,7 @@ world, or only its customers? The fit for use takes everybody.
 # ruff: noqa: S608  the SQL is made of our own names; settings are quoted
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -95,6 +95,12 @@ class Examples:
         """The moments whose issue horizon is over, oldest first."""
         places = {at: self.order.places([at], None) for at in self.order.moments}
         return [at for at, place in places.items() if len(self.asked[place]) and not np.isnan(self.asked[place]).any()]
+
+    def older(self) -> Iterator[NDArray[np.float32]]:
+        """The signals at each finished cutoff before the judging one, one after the other."""
+        for at in self.slices.finished:
+            if at < min(self.slices.judge):
+                yield self.rows([at]).X
 
     def within(self, days: int) -> Examples:
         """The same rows with the labels of a shorter horizon, told from the same table."""

@@ -83,16 +83,34 @@ def population_sql(log: EventLog, cutoff: datetime, where: Condition, unless: Se
     Reads nothing that happened or became known at or after the cutoff. Of two values of the same moment the one with
     the greater event_id counts.
     """
-    names = sorted({name for condition in (where, *unless) for name in condition})
-    if not names:
+    columns, newest = newest_sql((where, *unless))
+    if not columns:
         return "true"
-    columns = {name: f"value_{place}" for place, name in enumerate(names)}
-    newest = ", ".join(
-        f"max_by({value_sql(name)}, (occurred_at, event_id)) filter ({value_sql(name)} is not null) as {column}"
-        for name, column in columns.items()
-    )
     tests = " and ".join([fits_sql(where, columns), *(f"not {fits_sql(one, columns)}" for one in unless)])
     return (
-        f"customer_id in (select customer_id from (select customer_id, {newest} "
+        f"customer_id in (select customer_id from (select customer_id{newest} "
         f"from {log.relation_sql(cutoff)} group by customer_id) where {tests})"
     )
+
+
+def newest_sql(conditions: Sequence[Condition]) -> tuple[dict[str, str], str]:
+    """The names these conditions ask for with the column of each, and SQL of those columns in a grouped query."""
+    names = sorted({name for condition in conditions for name in condition})
+    columns = {name: f"value_{place}" for place, name in enumerate(names)}
+    newest = "".join(
+        f", max_by({value_sql(name)}, (occurred_at, event_id)) filter ({value_sql(name)} is not null) as {column}"
+        for name, column in columns.items()
+    )
+    return columns, newest
+
+
+def belonging_sql(rows: str, named: Mapping[str, Condition], key: str = "customer_id") -> str:
+    """SQL of (`key`, definition): to which of the named definitions does each belong, by the events in `rows`?
+
+    `rows` is a relation of events with the column `key`; the first condition that fits counts, as in training. Whoever
+    fits none belongs to the default definition.
+    """
+    columns, newest = newest_sql(list(named.values()))
+    ways = "".join(f"when {fits_sql(where, columns)} then {literal(name)} " for name, where in named.items())
+    chosen = f"case {ways}else {literal(DEFAULT)} end" if ways else literal(DEFAULT)
+    return f"select {key}, {chosen} as definition from (select {key}{newest} from {rows} group by {key})"

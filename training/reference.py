@@ -4,12 +4,13 @@ For each signal and for the score: bins that each held about a tenth of the exam
 the log: which events there were in the last weeks. Some kilobytes, whatever the size of the log; nothing about anyone.
 
 The examples are those of the newest cutoff that was finished: at older ones a young log knows less of everybody, and
-that would look like change.
+that would look like change. How much each signal differed at the older ones is kept beside: what the model has learnt
+to live with is no news.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 BINS = 10
 SAMPLE = 20_000  # examples that the bins are made from
+EARLIER_SAMPLE = 5_000  # examples of each older cutoff
 EVENT_WEEKS = 4
 MOST_EVENTS = 200  # names, the most frequent first
 
@@ -56,19 +58,27 @@ class Reference:
     signals: tuple[Bins, ...] = ()  # in the order of the model's signals
     score: Bins | None = None
     events: Mapping[str, int] = field(default_factory=dict)  # in the last weeks before the model was made
+    usual: tuple[float, ...] = ()  # per signal: its greatest change (stability) between an older cutoff and this one
+    usual_score: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         bins = [[one.edges, one.shares, one.median] for one in self.signals]
         score = [self.score.edges, self.score.shares, self.score.median] if self.score else None
-        return {"rows": self.rows, "signals": bins, "score": score, "events": dict(self.events)}
+        usual = {"signals": self.usual, "score": self.usual_score}
+        return {"rows": self.rows, "signals": bins, "score": score, "events": dict(self.events), "usual": usual}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Reference:
+        signals = tuple(_bins(one) for one in stored["signals"])
+        # A model from before this was kept has seen no change that we know of.
+        usual = stored.get("usual", {"signals": [0.0] * len(signals), "score": 0.0})
         return cls(
             rows=stored["rows"],
-            signals=tuple(_bins(one) for one in stored["signals"]),
+            signals=signals,
             score=_bins(stored["score"]) if stored["score"] else None,
             events=stored["events"],
+            usual=tuple(usual["signals"]),
+            usual_score=usual["score"],
         )
 
 
@@ -89,16 +99,56 @@ def bins_of(values: Floats) -> Bins:
     return Bins(edges=edges, shares=tuple(float(f"{share:.6g}") for share in made.spread(values)), median=made.median)
 
 
-def reference_of(X: NDArray[Any], predict: Callable[[Floats], Floats], events: Mapping[str, int]) -> Reference:
-    """The reference of a model from examples of the newest finished cutoff and what it says of them."""
-    step = max(1, -(-len(X) // SAMPLE))
-    part = np.asarray(X[::step], dtype=np.float64)
+def reference_of(
+    X: NDArray[Any],
+    predict: Callable[[Floats], Floats],
+    events: Mapping[str, int],
+    earlier: Iterable[NDArray[Any]] = (),
+) -> Reference:
+    """The reference of a model from examples of the newest finished cutoff and what it says of them.
+
+    `earlier`: the examples of each older cutoff, so that what always changes from cutoff to cutoff is known.
+    """
+    part = _sample(X, SAMPLE)
+    signals = tuple(bins_of(part[:, column]) for column in range(part.shape[1]))
+    score = bins_of(predict(part))
+    usual, usual_score = np.zeros(len(signals)), 0.0
+    for older in earlier:
+        past = _sample(older, EARLIER_SAMPLE)
+        if len(past):
+            found = [difference(bins, past[:, column], len(part)) for column, bins in enumerate(signals)]
+            usual = np.maximum(usual, found)
+            usual_score = max(usual_score, difference(score, predict(past), len(part)))
     return Reference(
         rows=len(part),
-        signals=tuple(bins_of(part[:, column]) for column in range(part.shape[1])),
-        score=bins_of(predict(X[::step])),
+        signals=signals,
+        score=score,
         events=events,
+        usual=tuple(float(f"{one:.6g}") for one in usual),
+        usual_score=float(f"{usual_score:.6g}"),
     )
+
+
+def _sample(X: NDArray[Any], most: int) -> Floats:
+    """Every so many rows, at most so many."""
+    return np.asarray(X[:: max(1, -(-len(X) // most))], dtype=np.float64)
+
+
+def difference(bins: Bins, values: Floats, rows: int) -> float:
+    """How differently are these values spread over the bins of so many rows, less what chance adds on average?"""
+    found = stability(np.array(bins.shares), bins.spread(values), rows, len(values))
+    return max(0.0, found - len(bins.edges) * (1 / rows + 1 / len(values)))
+
+
+def stability(then: Floats, now: Floats, rows_then: int, rows_now: int) -> float:
+    """The population stability index of two spreads over the same bins.
+
+    Half a customer more in each bin: an empty one must not make the index of a small company huge.
+    """
+    bins = len(then)
+    before = (then * rows_then + 0.5) / (rows_then + bins / 2)
+    after = (now * rows_now + 0.5) / (rows_now + bins / 2)
+    return float(np.sum((after - before) * np.log(after / before)))
 
 
 def recent_events(log: EventLog, until: datetime) -> dict[str, int]:

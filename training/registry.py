@@ -26,6 +26,7 @@ EXPERIMENT = "pehle"
 DEFAULT = "default"  # the definition that [churn] itself declares
 CHAMPION, PREVIOUS, LATEST = "champion", "previous", "latest"
 MODEL_FOLDER = "model"
+REPLACED = "replaced"  # tag: the number of the version it took over from
 REPORT_FILE = "report.html"
 
 
@@ -119,13 +120,18 @@ class Registry:
         return version_id(version)
 
     def promote(self, version: str | int, why: str = "by hand", *, at: datetime, by: str) -> None:
-        """Makes a version the one in use for its definition; the one before it stays one `rollback` away.
+        """Makes a version the one in use for its definition; the one it replaces stays one `rollback` away.
 
         The alias moves last: until then nothing has changed.
         """
         chosen = self.version(str(version))
+        before = self.alias(CHAMPION, definition_of(str(chosen.name)))
+        if before is not None and str(before.version) != str(chosen.version):
+            self.client.set_model_version_tag(chosen.name, chosen.version, REPLACED, str(before.version))
+        self._put_in_use(chosen, before, why, at, by)
+
+    def _put_in_use(self, chosen: Any, before: Any | None, why: str, at: datetime, by: str) -> None:
         name, number = str(chosen.name), str(chosen.version)
-        before = self.alias(CHAMPION, definition_of(name))
         if before is not None and str(before.version) != number:
             self.client.set_registered_model_alias(name, PREVIOUS, str(before.version))
         told = {"promoted_at": at.astimezone(UTC).isoformat(), "promoted_by": by, "promoted_why": why}
@@ -134,13 +140,20 @@ class Registry:
         self.client.set_registered_model_alias(name, CHAMPION, number)
 
     def rollback(self, definition: str = DEFAULT, *, at: datetime, by: str) -> str:
-        """Back to the model that was in use before; its id."""
-        before = self.alias(PREVIOUS, definition)
+        """Back to the model that the one in use replaced; its id. Twice goes back twice, never forward again."""
+        now, before = self.version(CHAMPION, definition), self.replaced(definition)
         if before is None:
-            msg = "there is no earlier model in use to go back to."
+            msg = f"model {version_id(now)} replaced none: there is no earlier model in use to go back to."
             raise ModelError(msg, remedy="Choose a version: pehle models, then pehle models promote VERSION")
-        self.promote(version_id(before), "rolled back to", at=at, by=by)
+        self.load(version_id(before))  # one whose files are gone must not come into use
+        self._put_in_use(before, now, "rolled back to", at, by)
         return version_id(before)
+
+    def replaced(self, definition: str = DEFAULT) -> Any | None:
+        """The version that the one in use replaced when it was put in use; None for the first."""
+        now = self.champion_version(definition)
+        number = now.tags.get(REPLACED) if now is not None else None
+        return next((one for one in self.found(definition) if str(one.version) == number), None)
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────
     def definitions(self) -> list[str]:

@@ -97,7 +97,6 @@ def data_rows(content: Content) -> list[tuple[str, str]]:
     rows = [(name, str(settings[key])) for key, name in HASHES if key in settings]
     rows.append(("Model, SHA-256", content.sha256))
     rows += [(key.replace("_", " ").capitalize(), value) for key, value in sorted(content.provenance.items())]
-    rows.append(("Seed", str(settings["training"]["seed"])))
     rows += [(name, ", ".join(_day(one) for one in settings["slices"][key]) or "–") for key, name in SLICES]
     rows += [(f"[{key}]", spelled(settings[key])) for key in ("churn", "issues", "training") if key in settings]
     if settings.get("chosen"):

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.anchors import anchor
 from training.attributes import attributes_at
 from training.candidates import joined
 from training.choosing import thin
@@ -110,7 +111,7 @@ def train(
         text=examples.text.reader,
         churn=final,
         issues=result.model,
-        reference=reference_of(judged.rows.X, final.predict, recent_events(log, as_of)),
+        reference=reference_of(judged.rows.X, final.predict, recent_events(log, as_of), examples.older()),
         settings=settings_of(
             log, as_of, issues, training, examples, judged.settings, definition=definition, treatments=treatments
         ),
@@ -178,9 +179,9 @@ def unseen_figures(examples: Examples, judged: Judged) -> dict[str, Estimate]:
 
 def unseen_notes(unseen: Mapping[str, Estimate]) -> tuple[str, ...]:
     """The same in one line for people."""
-    said = [f"{name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" for name, one in unseen.items()]
+    said = [f"{anchor(name, 0.0).name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" for name, one in unseen.items()]
     rows = next((one.rows for one in unseen.values()), 0)
-    return (f"on {rows:,} customers never seen in fitting: {', '.join(said)}",) if said else ()
+    return (f"on {rows:,} customers never seen in fitting: {'; '.join(said)}",) if said else ()
 
 
 def judged_attributes(log: EventLog, examples: Examples, judged: Judged) -> dict[str, list[str | None]]:

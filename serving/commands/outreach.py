@@ -75,6 +75,7 @@ def plan(
                 "left_out": dict(result.left_out),
                 "fine": result.fine,
                 "cost_minor": result.cost_minor,
+                "unanswered_topics": dict(result.coverage.unanswered) if result.coverage else None,
             }
         )
         return
@@ -84,6 +85,9 @@ def plan(
     for code, count in sorted(result.left_out.items(), key=lambda item: -item[1]):
         show(f"  {count} left out: {REASONS[code].en}")
     show(f"  {result.fine} scored and fine: no play fits them")
+    if result.coverage and result.coverage.unanswered:
+        topics = ", ".join(f"{topic} {share:.0%}" for topic, share in result.coverage.unanswered.items())
+        show(f"  {result.coverage.share:.0%} of what people will ask about no message answers: {topics}")
     if result.mend:
         tell(f"To reach the largest group of those left out: {result.mend}")
 

@@ -6,7 +6,8 @@ import os
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -171,8 +172,10 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     span = f", {events['first']} to {events['last']}" if events["count"] else "; import some with `pehle import events`"
     show(f"{events['count']} events from {found['customers']} customers{span}")
     show(f"model in use: {found['champion'] or 'none; make one with `pehle train`'}")
-    for line in _model_lines(found["models"]):
+    for line in [*_model_lines(found["models"]), *_imported_lines(found["imported"])]:
         show(line)
+    for name in found["without_model"] if found["models"] and isinstance(found["without_model"], list) else []:
+        show(f"definition {name}: no model yet; make one with `pehle train`")
     waiting = ", ".join(f"{count} {state}" for state, count in found["outreach"].items()) or "none planned"
     show(f"outreach: {waiting}")
     rows = [
@@ -188,20 +191,42 @@ def _model_lines(states: object) -> list[str]:
     for state in states if isinstance(states, list) else []:
         name = f"model {state['version'] or 'none'}"
         name += f" of {state['definition']}" if state["definition"] != "default" else ""
-        if state["matured"]:
-            loss, level = state["matured"]["log_loss"], state["matured"]["intercept"]
-            lines.append(
-                f"{name}: log loss {loss['value']:.4f} [{loss['low']:.4f}, {loss['high']:.4f}] on "
-                f"{state['matured']['customers']} customers scored {state['matured']['as_of'][:10]}; calibration "
-                f"intercept {level['value']:+.2f} [{level['low']:+.2f}, {level['high']:+.2f}]"
-            )
-        elif state["first_known"]:
-            lines.append(f"{name}: its first scores can be judged on {state['first_known'][:10]}")
+        if not state["declared"]:
+            lines.append(f"{name}: [churn.{state['definition']}] is no longer in pehle.toml, nobody is scored with it")
+            continue
+        lines += _came_out(name, state)
         if state["drift"]:
             drift = state["drift"]
-            lines.append(f"{name}: {drift['much']} of {drift['signals']} signals changed much, {drift['some']} some")
+            lines.append(
+                f"{name}: {drift['much']} of {drift['signals']} signals changed much, {drift['some']} some, "
+                "beyond what it has learnt from"
+            )
         lines += [f"{name}: train again, {RETRAIN[one['reason']]}: pehle train" for one in state["retrain"]]
     return lines
+
+
+def _imported_lines(states: object) -> list[str]:
+    """How the scores made elsewhere did."""
+    lines = []
+    for state in states if isinstance(states, list) else []:
+        name = f"scores made elsewhere, {state['version']}"
+        lines.append(f"{name}: {state['customers']} customers as of {state['as_of'][:10]}")
+        lines += _came_out(name, state)
+    return lines
+
+
+def _came_out(name: str, state: Mapping[str, Any]) -> list[str]:
+    """What the scorings whose horizon is over say; before there are any, when there will be."""
+    if state["matured"]:
+        loss, level = state["matured"]["log_loss"], state["matured"]["intercept"]
+        return [
+            f"{name}: log loss {loss['value']:.4f} [{loss['low']:.4f}, {loss['high']:.4f}] on "
+            f"{state['matured']['customers']} customers scored {state['matured']['as_of'][:10]}; calibration "
+            f"intercept {level['value']:+.2f} [{level['low']:+.2f}, {level['high']:+.2f}]"
+        ]
+    if state["first_known"]:
+        return [f"{name}: not enough data yet; its first scores can be judged on {state['first_known'][:10]}"]
+    return [f"{name}: not enough data yet to judge its scores"]
 
 
 RETRAIN = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ models = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
 )
+if TYPE_CHECKING:
+    from training.registry import Registry
+
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; it is recorded.")]
 
 
@@ -78,13 +81,16 @@ def models_promote(version: str, by: ByOption = "operator", home: HomeOption = N
     Example: pehle models promote 3 --by "Meera Iyer"
     """
     from records.audit import record
+    from serving.model_versions import definition_in
     from training.registry import Registry
 
     place = opened(home)
-    now = clock_of(place)()
-    Registry(place.mlruns).promote(version, at=now, by=by)
-    record(place.engine, now, by, "promote_model", version, {})
-    show(f"Model {version} is in use.")
+    registry, now = Registry(place.mlruns), clock_of(place)()
+    chosen = registry.resolve(version)[0]
+    registry.load(chosen)  # one whose files are gone must not come into use
+    registry.promote(chosen, at=now, by=by)
+    record(place.engine, now, by, "promote_model", chosen, {})
+    show(f"Model {chosen} is in use.{_way_back(registry, definition_in(chosen))}")
 
 
 @models.command("rollback")
@@ -95,15 +101,31 @@ def models_rollback(
     by: ByOption = "operator",
     home: HomeOption = None,
 ) -> None:
-    """Bring back the version that was in use before.
+    """Bring back the version that the one in use replaced. Once more goes back one further.
 
     Example: pehle models rollback
     """
     from records.audit import record
+    from records.errors import ModelError
     from training.registry import Registry
 
     place = opened(home)
-    now = clock_of(place)()
-    version = Registry(place.mlruns).rollback(definition, at=now, by=by)
+    registry, now = Registry(place.mlruns), clock_of(place)()
+    there = registry.definitions()
+    if there and definition not in there:
+        msg = f"there are no models of {definition!r}; there are some of {', '.join(there)}."
+        raise ModelError(msg, remedy="Name one: pehle models rollback --definition NAME")
+    version = registry.rollback(definition, at=now, by=by)
     record(place.engine, now, by, "rollback_model", version, {"definition": definition})
-    show(f"Model {version} is in use again.")
+    others = [one for one in there if one != definition]
+    untouched = f" Nothing changed for {', '.join(others)}." if others else ""
+    show(f"Model {version} is in use again.{_way_back(registry, definition)}{untouched}")
+
+
+def _way_back(registry: Registry, definition: str) -> str:
+    """What a rollback would do now."""
+    from training.registry import DEFAULT, version_id
+
+    before = registry.replaced(definition)
+    named = f" --definition {definition}" if definition != DEFAULT else ""
+    return f" `pehle models rollback{named}` would bring back {version_id(before)}." if before is not None else ""

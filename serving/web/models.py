@@ -12,7 +12,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from serving.model_status import Judgement, ModelState, model_states
+from serving.imported_status import ImportedState, imported_states
+from serving.model_status import Judgement, ModelState, model_states, without_model
 from serving.web.access import Signed
 from serving.web.language import Language
 from serving.web.site import Site, render, site_of
@@ -68,13 +69,40 @@ class Shown:
     versions: Sequence[Version]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """Scores of a table of the company's own as the screen shows them."""
+
+    state: ImportedState
+    did: Sequence[Markup]
+    rows: Sequence[Judgement]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What the screen is made of, in no language yet."""
+
+    models: Sequence[tuple[ModelState, Sequence[Version]]]
+    untrained: Sequence[str]  # definitions without any model
+    imported: Sequence[ImportedState]
+
+
 @router.get("/models")
 def models_page(request: Request, reviewer: Signed) -> Response:
-    """Every definition's model in use, and all versions."""
+    """Every definition's model in use, and all versions; and how scores made elsewhere did."""
     site, language = site_of(request), site_of(request).language(request)
     now = site.now()
-    shown = [_shown(state, rows, language, now) for state, rows in _kept(site, now)]
-    return render(request, "models.html", language=language, now=now, shown=shown)
+    kept = _kept(site, now)
+    return render(
+        request,
+        "models.html",
+        language=language,
+        now=now,
+        shown=[_shown(state, rows, language, now) for state, rows in kept.models],
+        several=len(kept.models) + len(kept.untrained) > 1,
+        untrained=kept.untrained if kept.models else (),
+        elsewhere=[_elsewhere(state, language, now) for state in kept.imported],
+    )
 
 
 @router.get("/models/{version}/report")
@@ -83,7 +111,7 @@ def report(request: Request, version: str, reviewer: Signed) -> Response:
     from training.registry import Registry
 
     site = site_of(request)
-    if version not in {row.version for _, rows in _kept(site, site.now()) for row in rows}:
+    if version not in {row.version for _, rows in _kept(site, site.now()).models for row in rows}:
         raise HTTPException(404)
     found = Registry(site.home.mlruns).report(version)
     if found is None:
@@ -92,18 +120,22 @@ def report(request: Request, version: str, reviewer: Signed) -> Response:
     return HTMLResponse(found, headers=REPORT_HEADERS)
 
 
-def _kept(site: Site, now: datetime) -> list[tuple[ModelState, list[Version]]]:
+def _kept(site: Site, now: datetime) -> Kept:
     """The states of all models and their versions, newest first, asked for at most once a minute."""
     from training.registry import Registry
 
-    held: tuple[datetime, list[tuple[ModelState, list[Version]]]] | None = site.memory.get("models")
+    held: tuple[datetime, Kept] | None = site.memory.get("models")
     if held is not None and timedelta(0) <= now - held[0] < KEPT:
         return held[1]
     registry = Registry(site.home.mlruns)
-    found = [
-        (state, [_version(row) for row in reversed(registry.versions(state.definition))])
-        for state in model_states(site.home, now)
-    ]
+    found = Kept(
+        models=[
+            (state, [_version(row) for row in reversed(registry.versions(state.definition))])
+            for state in model_states(site.home, now)
+        ],
+        untrained=without_model(site.home),
+        imported=imported_states(site.home),
+    )
     site.memory["models"] = (now, found)
     return found
 
@@ -138,22 +170,35 @@ def _shown(state: ModelState, versions: Sequence[Version], language: Language, n
 
 def _did(state: ModelState, language: Language, now: datetime) -> list[Markup]:
     """How the newest scores that can be judged came out; before there are any, how it did when it was chosen."""
-    newest = next((one for one in state.matured if one.figures), None)
-    if newest is not None and newest.figures is not None:
-        return _came_out(newest.as_of, newest.figures, language, now)
+    if any(one.figures for one in state.matured):
+        return _since(state, language, now)
     said = []
     auroc, people = state.metrics.get("auroc"), state.metrics.get("judged_customers")
     if auroc is not None and people is not None:
-        hundred = language.number(100 * auroc)
-        said.append(language("models.did_before", people=language.number(people), n=hundred))
+        low, high = (state.metrics.get(f"auroc_{end}", auroc) for end in ("low", "high"))
+        figures = {"n": auroc, "low": low, "high": high}
+        hundreds = {name: language.number(100 * value) for name, value in figures.items()}
+        said.append(language("models.did_before", people=language.number(people), **hundreds))
+    return said + _since(state, language, now)
+
+
+def _since(state: ModelState | ImportedState, language: Language, now: datetime) -> list[Markup]:
+    """What came of the scores, or when that can be known."""
+    newest = next((one for one in state.matured if one.figures), None)
+    if newest is not None and newest.figures is not None:
+        return _came_out(newest.as_of, newest.figures, language, now)
     if state.matured:
-        said.append(language("models.did_thin"))
-    elif state.first_known is not None:
+        return [language("models.did_thin")]
+    if state.own_labels:
+        return [language("models.did_labels")]
+    if state.first_known is not None:
         day = language.day(state.first_known, now)
-        said.append(language("models.did_waits", day=day, n=state.horizon_days))
-    else:
-        said.append(language("models.did_none"))
-    return said
+        return [language("models.did_waits", day=day, n=state.horizon_days)]
+    return [language("models.did_none")]
+
+
+def _elsewhere(state: ImportedState, language: Language, now: datetime) -> Elsewhere:
+    return Elsewhere(state=state, did=_since(state, language, now), rows=state.matured)
 
 
 def _came_out(as_of: datetime, figures: Matured, language: Language, now: datetime) -> list[Markup]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -26,14 +26,17 @@ from records.review_queries import (
     rows_by_id,
     urgent,
 )
-from serving.left_out import mend_largest
+from serving.left_out import REASONS, detail_hi, mend_largest
+from serving.model_versions import churn_of
 from serving.playbook import Playbook
 from serving.web.access import Signed
 from serving.web.language import Language
 from serving.web.lists import UNDO_MARGIN
 from serving.web.previews import first_words
 from serving.web.site import render, site_of
-from serving.web.wording import channel_words, left_out_words, reason_sentence, state_words, topic_words
+from serving.web.wording import channel_words, left_out_one, left_out_words, reason_sentence, state_words, topic_words
+from training.definitions import definitions
+from training.labels import Bands, ChurnOptions
 
 router = APIRouter()
 SIZE = 25
@@ -108,14 +111,13 @@ def one_list(request: Request, list_id: str, reviewer: Signed) -> Response:
         request,
         "list.html",
         page=found,
-        rows=[_shown(row, moves, chosen, reviewer.name, language, site.home.settings.churn.bands) for row in rows],
+        rows=[_shown(row, moves, chosen, reviewer.name, language, site.home.settings.churn) for row in rows],
         options=options,
         picked=picked,
         scope=_scope(values.get("pick"), picked, found),
         order=order,
         done=done,
-        bands=site.home.settings.churn.bands,
-        horizon=site.home.settings.churn.horizon_days,
+        horizon=common_horizon(site.home.settings.churn),
         issue_horizon=site.home.settings.issues.horizon_days,
         channel_words=lambda channel: channel_words(channel, language),
         topic_words=lambda topic: topic_words(topic, language),
@@ -174,17 +176,24 @@ def _with_decided(connection: Connection, found: Page, done: Sequence[str], orde
 
 
 def _shown(
-    row: ListRow, moves: dict[str, tuple[datetime, str]], chosen: Filter, me: str, language: Language, bands: Any
+    row: ListRow,
+    moves: dict[str, tuple[datetime, str]],
+    chosen: Filter,
+    me: str,
+    language: Language,
+    churn: ChurnOptions,
 ) -> dict[str, Any]:
     """One row as the template needs it."""
-    o = row.outreach
+    o, mine = row.outreach, churn_of(row.version, churn)
     at, who = moves.get(o.outreach_id, (o.updated_at, ""))
     topic = o.topics[0] if o.topics else None
     return {
         "o": o,
         "name": row.name or o.customer_id,
         "city": row.city,
-        "band": row.band or band_of(o, bands),
+        "band": row.band or band_of(o, mine.bands),
+        "bands": mine.bands,
+        "horizon": mine.horizon_days,
         "reasons": [(reason, reason_sentence(reason, language)) for reason in o.reasons[:3]],
         "topic": topic_words(topic["topic"], language) if topic else None,
         "share": topic["probability"] if topic else 0.0,
@@ -198,12 +207,15 @@ def _shown(
     }
 
 
-def band_of(o: Outreach, bands: Any) -> str | None:
+def band_of(o: Outreach, bands: Bands) -> str | None:
     """The band of a row whose score is gone; None for a play that needed none."""
-    risk = o.churn_probability
-    if risk is None:
-        return None
-    return "high" if risk >= bands.high else "medium" if risk >= bands.medium else "low"
+    return None if o.churn_probability is None else bands.of(o.churn_probability)
+
+
+def common_horizon(churn: ChurnOptions) -> int | None:
+    """How many days ahead every definition looks; None where they differ."""
+    found = {one.horizon_days for one in definitions(churn).values()}
+    return found.pop() if len(found) == 1 else None
 
 
 def _summary(
@@ -254,17 +266,34 @@ def _left_out(
     return render(
         request,
         "left_out.html",
-        people=[person | {"detail": _days(person["detail"], language, shared["now"])} for person in people[:SIZE]],
+        people=[person | {"detail": _detail(person, language, shared["now"])} for person in people[:SIZE]],
         next=people[SIZE - 1]["customer_id"] if len(people) > SIZE else None,
         started=bool(values.get("after")),
         total=by_reason[reason] if reason else sum(by_reason.values()),
         by_reason=[(code, left_out_words(code, language), n) for code, n in by_reason.items()],
         reason=reason,
-        said=lambda code: left_out_words(code, language),
-        command=mend_largest(by_reason),
+        said=lambda code: left_out_one(code, language),
+        command=_mend(by_reason, language),
         titled=lambda play: site.title(play, language),
         **shared,
     )
+
+
+def _mend(by_reason: Mapping[str, int], language: Language) -> str:
+    """How the largest group that can be reached would be, after how many and who they are."""
+    found = mend_largest(by_reason)
+    if found is None:
+        return ""
+    number = max(count for code, count in by_reason.items() if REASONS[code] is found)
+    who, how = (found.hi, found.mend_hi) if language.code == "hi" else (found.en, found.mend)
+    return f"{language.number(number)} {who}. {how}"
+
+
+def _detail(person: Mapping[str, Any], language: Language, now: datetime) -> str:
+    """What was written beside the reason, as people say it."""
+    if person["reason"] == "not_sure":
+        return str(language("list.perhaps", topic=topic_words(str(person["detail"]), language)))
+    return _days(person["detail"], language, now)
 
 
 def _days(detail: str | None, language: Language, now: datetime) -> str:
@@ -273,4 +302,5 @@ def _days(detail: str | None, language: Language, now: datetime) -> str:
     def day(found: re.Match[str]) -> str:
         return language.day(datetime.fromisoformat(found[0]).replace(hour=12, tzinfo=language.zone), now)
 
-    return ISO_DATE.sub(day, detail or "")
+    said = detail or ""
+    return ISO_DATE.sub(day, detail_hi(said) if language.code == "hi" else said)

@@ -18,8 +18,10 @@ from records.outreach import Outreach, State, find_outreach
 from records.paging import neighbours, position_of
 from records.people import Permissions, find_customers, load_permissions
 from records.review_queries import LOOKED_AT, has_looked_at, openings, passed_over_for
+from records.scores import score_by_id
 from serving.channels import CHANNELS
 from serving.message_files import message_files
+from serving.model_versions import churn_of
 from serving.playbook import Playbook
 from serving.rendering import Rendered
 from serving.web.access import Signed
@@ -27,7 +29,7 @@ from serving.web.language import Language
 from serving.web.one_list import address_of, band_of, chosen_filter, chosen_order
 from serving.web.previews import VIEWS, rendered
 from serving.web.site import render, site_of
-from serving.web.wording import channel_words, left_out_words, reason_sentence, state_words, topic_words
+from serving.web.wording import channel_words, left_out_one, reason_sentence, state_words, topic_words
 
 router = APIRouter()
 TOPICS_SHOWN = 3
@@ -51,6 +53,7 @@ def one_outreach(request: Request, outreach_id: str, reviewer: Signed) -> Respon
         others = passed_over_for(connection, row.list_id, row.customer_id)
         customer = find_customers(connection, [row.customer_id]).get(row.customer_id)
         agreed = load_permissions(connection, [row.customer_id], now)
+        score = score_by_id(connection, row.score_id) if row.score_id else None
         new_reader = not has_looked_at(connection, reviewer.name, outreach_id)
     if new_reader and row.state == State.PLANNED:
         # The confirmation counts which messages a person has read; this is a log line, not a change of anything.
@@ -58,7 +61,7 @@ def one_outreach(request: Request, outreach_id: str, reviewer: Signed) -> Respon
     address = address_of(row.list_id, values)
     query = urlencode(address.fields)
     waits = row.state == State.PLANNED
-    bands = site.home.settings.churn.bands
+    churn = churn_of(score.model_version if score else None, site.home.settings.churn)
     return render(
         request,
         "outreach.html",
@@ -69,9 +72,9 @@ def one_outreach(request: Request, outreach_id: str, reviewer: Signed) -> Respon
         customer=customer,
         name=customer.name if customer and customer.name else row.customer_id,
         city=customer.city if customer else None,
-        band=band_of(row, bands),
-        bands=bands,
-        horizon=site.home.settings.churn.horizon_days,
+        band=score.band if score else band_of(row, churn.bands),
+        bands=churn.bands,
+        horizon=churn.horizon_days,
         reasons=[(reason, reason_sentence(reason, language)) for reason in row.reasons],
         topics=[(topic_words(t["topic"], language), t["probability"]) for t in row.topics[:TOPICS_SHOWN]],
         checks=[_check(check, row, language, now) for check in row.checks],
@@ -132,7 +135,7 @@ def _others(
 ) -> list[tuple[str, Markup | str, bool]]:
     """This message and its reason first, then those this person might have got instead."""
     found: list[tuple[str, Markup | str, bool]] = []
-    reasons = {play: left_out_words(code, language) for play, code, _ in passed}
+    reasons = {play: left_out_one(code, language) for play, code, _ in passed}
     for play in playbook.plays:
         if play.name == row.play:
             found.insert(0, (play.title[language.code], play.why[language.code], True))
@@ -171,8 +174,9 @@ def _history(
 def _reason(code: str, language: Language) -> Markup | str:
     from serving.left_out import NOT_SENT
 
-    known = NOT_SENT.get(code)
-    return (known.hi if language.code == "hi" else known.en) if known else code
+    # A row keeps the words and not the code: it must be readable without this program.
+    known = NOT_SENT.get(code) or next((one for one in NOT_SENT.values() if one.en == code), None)
+    return (known.hi_one if language.code == "hi" else known.en) if known else code
 
 
 def _why_state(row: Outreach, language: Language) -> Markup | str:

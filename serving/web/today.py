@@ -15,17 +15,21 @@ from records.leadership import leadership
 from records.letters import answers_between, next_send
 from records.outreach import OutreachList, State, count_by_state
 from records.paging import Filter, selection
-from records.review_queries import Urgent, last_decision, latest_scoring_run, urgent
+from records.review_queries import Urgent, last_decision, urgent
+from records.scores import Run, latest_run, runs_together
+from serving.coverage import Coverage, coverage_of
+from serving.model_versions import table_in, together
 from serving.web import charts
 from serving.web.access import Signed
 from serving.web.language import Language
 from serving.web.lists import UNDO_MARGIN, next_planning
 from serving.web.results import Shown, best_result
 from serving.web.site import Site, render, site_of
-from serving.web.wording import left_out_words
+from serving.web.wording import left_out_words, topic_words
 
 router = APIRouter()
 FIRST_HOUR, LAST_HOUR = 7, 22
+SHOWN_TOPICS = 4
 OUT_ROWS = (
     ("sent", (State.SENT, State.DELIVERED, State.FAILED, State.UNKNOWN, State.REFUSED)),
     ("arrived", (State.DELIVERED,)),
@@ -63,6 +67,7 @@ class Day:
     notes: Sequence[Markup] = ()
     data: Markup = field(default_factory=Markup)
     model: Markup = field(default_factory=Markup)
+    coverage: Markup = field(default_factory=Markup)
     senders: Markup = field(default_factory=Markup)
 
 
@@ -183,19 +188,39 @@ def _senders(connection: Connection, site: Site, language: Language, day: Day, n
             events=language.number(summary.count),
             customers=language.number(summary.customers),
         )
-    run = latest_scoring_run(connection)
-    day.model = (
-        language(
-            "today.model_line",
-            version=run.model_version,
-            customers=language.number(run.customers),
-            until=language.when(run.as_of, now),
-        )
-        if run
-        else language("today.model_none")
-    )
+    run = latest_run(connection)
+    runs = runs_together(connection, run.run_id) if run else []
+    day.model = _scored(runs, language, now)
+    day.coverage = _unanswered(coverage_of(connection, runs, site.playbook.topics), site, language)
     smtp = site.home.settings.sending.smtp_host and not site.simulated
     day.senders = language("today.senders_smtp" if smtp else "today.senders_outbox")
+
+
+def _scored(runs: Sequence[Run], language: Language, now: datetime) -> Markup:
+    """With what everybody was scored last, and whether we did it ourselves."""
+    if not runs:
+        return language("today.model_none")
+    figures = {
+        "customers": language.number(sum(one.customers for one in runs)),
+        "until": language.when(runs[0].as_of, now),
+    }
+    table = table_in(runs[0].model_version)
+    if table is not None:
+        return language("today.model_elsewhere", table=table, **figures)
+    return language("today.model_line", version=together(runs), **figures)
+
+
+def _unanswered(coverage: Coverage | None, site: Site, language: Language) -> Markup:
+    """About what people will ask that no message answers; empty where there is nothing of the kind."""
+    if coverage is None or not coverage.unanswered:
+        return Markup()
+    named = list(coverage.unanswered)[:SHOWN_TOPICS]
+    return language(
+        "today.unanswered_line",
+        topics=Markup(", ").join(topic_words(topic, language) for topic in named),
+        n=language.number(100 * coverage.share),
+        days=site.home.settings.issues.horizon_days,
+    )
 
 
 def _notes(site: Site, language: Language, now: datetime) -> list[Markup]:

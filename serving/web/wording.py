@@ -17,6 +17,12 @@ def left_out_words(code: str, language: Language) -> Markup:
     return escape((found.hi if language.code == "hi" else found.en) if found else code.replace("_", " "))
 
 
+def left_out_one(code: str, language: Language) -> Markup:
+    """The same of one person: "Has an open complaint" in Hindi, where the words for many do not fit one."""
+    found = REASONS.get(code)
+    return escape(found.hi_one) if found and language.code == "hi" else left_out_words(code, language)
+
+
 def state_words(state: str, language: Language) -> Markup:
     """In which state an outreach is: "May or may not have arrived"."""
     return language.either(f"states.{state}", state)
