@@ -263,3 +263,5 @@ def test_models_are_fitted_when_there_is_twice_as_much_to_learn_from_or_after_ha
     found = moments(months, datetime(2026, 9, 1, tzinfo=UTC))
     assert [(moment.year, moment.month) for moment in found][3:] == [(2026, 1), (2026, 7)]
     assert moments(months, datetime(2025, 3, 31, tzinfo=UTC)) == found[:1]
+    many = {datetime(2025, month, 1, tzinfo=UTC): (4_000, 0) for month in range(1, 13)}
+    assert [moment.month for moment in moments(many, datetime(2025, 12, 31, tzinfo=UTC))] == [1, 2, 8]

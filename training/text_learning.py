@@ -112,7 +112,7 @@ def moments(months: Mapping[datetime, tuple[int, int]], as_of: datetime) -> list
     found: list[datetime] = []
     known, learnt = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
     for start in (start for start in months if start <= as_of):
-        known = known + months[start]
+        known = np.minimum(known + months[start], MOST_LEARNT)  # beyond that a model only gets newer, not wiser
         enough = known >= FEWEST_TEXTS
         grown = enough & (known >= GROWTH * np.where(learnt >= FEWEST_TEXTS, learnt, 0))
         if grown.any() or (found and start - found[-1] >= OLDEST):
