@@ -21,7 +21,7 @@ from features.build import build_signals
 from features.fitted import fit
 from records.canonical import EVENT_SCHEMA
 from records.events import EventLog
-from training.text_learning import Reading, learn_to_read, moments
+from training.text_learning import _FITTED, ReaderFit, learn_to_read, moments
 from training.text_reader import PREFIX, TextReader
 
 START = datetime(2025, 1, 10, tzinfo=UTC)
@@ -77,11 +77,11 @@ def known_before(events: pa.Table, moment: datetime) -> pa.Table:
     return events.filter(pa.array(rows))
 
 
-def keys(reading: Reading) -> list[str]:
+def keys(reading: ReaderFit) -> list[str]:
     return [model.key for model in reading.reader.models] if reading.reader else []
 
 
-def reader_of(reading: Reading) -> TextReader:
+def reader_of(reading: ReaderFit) -> TextReader:
     assert reading.reader is not None
     return reading.reader
 
@@ -92,7 +92,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> EventLog:
 
 
 @pytest.fixture(scope="module")
-def reading(log: EventLog) -> Reading:
+def reading(log: EventLog) -> ReaderFit:
     return learn_to_read(log, AS_OF, seed=1)
 
 
@@ -101,7 +101,7 @@ def copy(tmp_path: Path) -> EventLog:
     return log_of(tmp_path, company(1))
 
 
-def test_texts_are_read_from_the_first_month_that_has_enough_to_learn_from(reading: Reading) -> None:
+def test_texts_are_read_from_the_first_month_that_has_enough_to_learn_from(reading: ReaderFit) -> None:
     reader = reader_of(reading)
     untils = [model.until for model in reader.models]
     assert len(untils) >= 2
@@ -123,7 +123,9 @@ def test_nothing_later_changes_how_a_text_is_read(seed: int, share: float, earli
     before = START + timedelta(days=290 * share * earlier)
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         whole, ended = log_of(Path(one), events), log_of(Path(other), known_before(events, cutoff))
-        known, cut = learn_to_read(whole, cutoff, seed=1), learn_to_read(ended, cutoff, seed=1)
+        known = learn_to_read(whole, cutoff, seed=1)
+        _FITTED.clear()
+        cut = learn_to_read(ended, cutoff, seed=1)
         assert keys(known) == keys(cut)
         assert (known.figures, known.counts, known.notes) == (cut.figures, cut.counts, cut.notes)
         young = learn_to_read(whole, before, seed=1)
@@ -139,7 +141,7 @@ def test_nothing_later_changes_how_a_text_is_read(seed: int, share: float, earli
             assert model.until <= moment < cutoff
 
 
-def test_signals_of_a_cutoff_do_not_see_later_texts(log: EventLog, reading: Reading, tmp_path: Path) -> None:
+def test_signals_of_a_cutoff_do_not_see_later_texts(log: EventLog, reading: ReaderFit, tmp_path: Path) -> None:
     reader, cutoff = reader_of(reading), AS_OF - timedelta(days=20, hours=5)
     ended = log_of(tmp_path, known_before(company(1), cutoff))
     fitted = fit(ended, cutoff)
@@ -152,7 +154,7 @@ def test_signals_of_a_cutoff_do_not_see_later_texts(log: EventLog, reading: Read
     assert max(value or 0 for value in alone["text_topic_billing_90d"].to_pylist()) >= 2
 
 
-def test_a_signal_is_the_same_before_and_after_the_job_wrote_its_readings(copy: EventLog, reading: Reading) -> None:
+def test_a_signal_is_the_same_before_and_after_the_job_wrote_its_readings(copy: EventLog, reading: ReaderFit) -> None:
     reader, fitted = reader_of(reading), fit(copy, AS_OF)
     some = ["C 3", "C 40", "nobody"]
 
@@ -173,7 +175,7 @@ def test_a_signal_is_the_same_before_and_after_the_job_wrote_its_readings(copy: 
     assert build_signals(copy, [later], fitted=fitted, readings=narrow, customers=some) == chosen
 
 
-def test_what_the_job_writes_is_known_from_its_run_on(copy: EventLog, reading: Reading) -> None:
+def test_what_the_job_writes_is_known_from_its_run_on(copy: EventLog, reading: ReaderFit) -> None:
     reader, job = reader_of(reading), AS_OF + timedelta(hours=6)
     copy.append(reader.unwritten(copy, job))
     rows = copy.connection().sql("from events where name = 'text_scored'").to_arrow_table().to_pylist()
@@ -192,7 +194,7 @@ def test_what_the_job_writes_is_known_from_its_run_on(copy: EventLog, reading: R
     assert late["last_sentiment"].null_count < late.num_rows
 
 
-def test_readings_of_another_model_are_not_taken_for_ours(copy: EventLog, reading: Reading) -> None:
+def test_readings_of_another_model_are_not_taken_for_ours(copy: EventLog, reading: ReaderFit) -> None:
     reader = reader_of(reading)
     ours = reader.readings(copy, AS_OF)
     forged = ours.events.set_column(
@@ -206,10 +208,11 @@ def test_readings_of_another_model_are_not_taken_for_ours(copy: EventLog, readin
     assert younger.readings(copy, AS_OF).events.num_rows < ours.events.num_rows
 
 
-def test_the_reader_comes_back_from_its_files_and_learns_the_same_again(log: EventLog, reading: Reading) -> None:
+def test_the_reader_comes_back_from_its_files_and_learns_the_same_again(log: EventLog, reading: ReaderFit) -> None:
     files: dict[str, bytes] = {}
     again = TextReader.from_json(json.loads(json.dumps(reader_of(reading).to_json(files))), files)
     assert again.readings(log, AS_OF) == reader_of(reading).readings(log, AS_OF)
+    _FITTED.clear()
     twice: dict[str, bytes] = {}
     reader_of(learn_to_read(log, AS_OF, seed=1)).to_json(twice)
     assert twice == files
@@ -220,7 +223,7 @@ def empty(tmp_path: Path) -> EventLog:
     return EventLog(tmp_path / "other")
 
 
-def said(log: EventLog, events: pa.Table) -> Reading:
+def said(log: EventLog, events: pa.Table) -> ReaderFit:
     log.append(events)
     return learn_to_read(log, AS_OF, seed=1)
 
@@ -260,3 +263,5 @@ def test_models_are_fitted_when_there_is_twice_as_much_to_learn_from_or_after_ha
     found = moments(months, datetime(2026, 9, 1, tzinfo=UTC))
     assert [(moment.year, moment.month) for moment in found][3:] == [(2026, 1), (2026, 7)]
     assert moments(months, datetime(2025, 3, 31, tzinfo=UTC)) == found[:1]
+    many = {datetime(2025, month, 1, tzinfo=UTC): (4_000, 0) for month in range(1, 13)}
+    assert [moment.month for moment in moments(many, datetime(2025, 12, 31, tzinfo=UTC))] == [1, 2, 8]

@@ -35,7 +35,7 @@ from training.labels import (
 from training.lots import lot
 from training.row_order import Order, order_rows
 from training.signal_matrix import fill_matrix
-from training.text_learning import Reading, learn_to_read
+from training.text_learning import ReaderFit, learn_to_read
 from training.time_slices import Slices, finished_cutoffs, slice_cutoffs
 from training.untreated import untreated
 
@@ -66,7 +66,7 @@ class Examples:
     labels: pa.Table  # the label table the rows were made of
     churn: ChurnOptions
     sampled: float  # share of customers kept
-    text: Reading  # how the texts of these customers were read
+    text: ReaderFit  # how the texts of these customers were read
     notes: tuple[str, ...]
 
     @property

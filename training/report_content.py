@@ -19,7 +19,7 @@ from training.report import Content
 from training.report_topics import Topics, rankings, topics_of
 from training.slices import SliceRow
 from training.stability import Stability
-from training.text_learning import Reading
+from training.text_learning import ReaderFit
 from training.walk import walk
 
 
@@ -108,7 +108,7 @@ def topics(issues: IssueResult, answered: Collection[str] | None) -> Topics | No
     )
 
 
-def text_rows(text: Reading) -> list[tuple[str, str]]:
+def text_rows(text: ReaderFit) -> list[tuple[str, str]]:
     """What the report shows of the text models; empty where no text is read."""
     if text.reader is None:
         return []

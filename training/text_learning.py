@@ -8,6 +8,7 @@ gives one series of models, and a later training only adds to it.
 # ruff: noqa: S608  the SQL is made of our own names and numbers
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from features.cutoffs import microseconds
 from features.readings import SCORED
 from training.evaluation import Estimate, Floats, auroc, interval, mean_ranks
-from training.text_fitting import FEWEST_TEXTS, LabelledTexts, fit_text_model
+from training.text_fitting import FEWEST_TEXTS, LabelledTexts, TextFit, fit_text_model
 from training.text_reader import PREFIX, TextReader, texts_sql
 
 if TYPE_CHECKING:
@@ -33,12 +34,15 @@ GROWTH, OLDEST = 2, timedelta(days=180)
 MOST_LEARNT, MOST_JUDGED = 10_000, 5_000
 # Ratings are spread over -1 to 1 between these shares of them: one typing error must not stretch the scale.
 LOW, HIGH = 0.01, 0.99
+# So many fits of this process are remembered, by what they learnt from.
+MOST_FITTED = 16
+_FITTED: dict[str, TextFit] = {}
 LABELLED = "(topic <> '' or isfinite(rating))"
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ReaderFit:
     """A fitted reader, or none, how well it reads texts that came later, and what to say."""
 
     reader: TextReader | None = None
@@ -47,7 +51,7 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-def learn_to_read(log: EventLog, as_of: datetime, seed: int, progress: Progress = lambda line: None) -> Reading:
+def learn_to_read(log: EventLog, as_of: datetime, seed: int, progress: Progress = lambda line: None) -> ReaderFit:
     """The reader of what customers write, from everything known before `as_of` and nothing else."""
     with log.connection() as con:
         con.execute(f"create temp view texts as select * from {texts_sql(log, as_of)}")
@@ -55,19 +59,30 @@ def learn_to_read(log: EventLog, as_of: datetime, seed: int, progress: Progress 
         counted = con.execute("select count(*), count(nullif(topic, '')), count(rating) from texts").fetchall()[0]
         counts = dict(zip(("texts", "with_topic", "with_rating"), map(int, counted), strict=True))
         if why := nothing_to_read(con, log, as_of, counts["texts"]):
-            return Reading(counts=counts, notes=(why,))
+            return ReaderFit(counts=counts, notes=(why,))
         models, notes = [], [f"texts stay unread: fewer than {FEWEST_TEXTS} with a topic or rating by {as_of:%B %Y}"]
         for until in moments(labelled_by_month(con), as_of):
             learnt = labelled_texts(con, until)
-            fit = fit_text_model(learnt, until, seed)
+            fit = fitted_once(learnt, until, seed)
             models += [fit.model] if fit.model else []
             notes = fit.notes
             progress(f"texts: {len(learnt.texts):,} labelled ones known before {until:%Y-%m-%d}")
         if not models:
-            return Reading(counts=counts, notes=tuple(notes))
+            return ReaderFit(counts=counts, notes=tuple(notes))
         reader = TextReader(models=tuple(models))
         figures = judged(reader, later_texts(con, models[0].until))
-    return Reading(reader=reader, figures=figures, counts=counts, notes=(*notes, *told(figures)))
+    return ReaderFit(reader=reader, figures=figures, counts=counts, notes=(*notes, *told(figures)))
+
+
+def fitted_once(learnt: LabelledTexts, until: datetime, seed: int) -> TextFit:
+    """The text model of these texts. Several definitions and a walk through time ask for the same ones."""
+    parts = (until, seed, *learnt.texts, *learnt.writers, *learnt.topics, *learnt.ratings)
+    key = hashlib.sha256(repr(parts).encode()).hexdigest()
+    if key not in _FITTED:
+        while len(_FITTED) >= MOST_FITTED:
+            _FITTED.pop(next(iter(_FITTED)))
+        _FITTED[key] = fit_text_model(learnt, until, seed)
+    return _FITTED[key]
 
 
 def nothing_to_read(con: duckdb.DuckDBPyConnection, log: EventLog, as_of: datetime, texts: int) -> str:
@@ -97,7 +112,7 @@ def moments(months: Mapping[datetime, tuple[int, int]], as_of: datetime) -> list
     found: list[datetime] = []
     known, learnt = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
     for start in (start for start in months if start <= as_of):
-        known = known + months[start]
+        known = np.minimum(known + months[start], MOST_LEARNT)  # beyond that a model only gets newer, not wiser
         enough = known >= FEWEST_TEXTS
         grown = enough & (known >= GROWTH * np.where(learnt >= FEWEST_TEXTS, learnt, 0))
         if grown.any() or (found and start - found[-1] >= OLDEST):
