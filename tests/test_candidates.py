@@ -62,7 +62,7 @@ def test_two_fits_of_the_same_rows_are_the_same_to_the_bit() -> None:
 
 
 def test_the_logistic_finds_the_weights_that_made_the_data() -> None:
-    linear = fit_linear(FIT.X, FIT.y, ridge=1e-6)
+    linear = fit_linear(FIT.X, FIT.y, ridge=1e-6, straight=True)
     names = dict(zip(linear.columns, np.asarray(linear.weights) / np.asarray(linear.scales), strict=True))
     assert names[0] == pytest.approx(1.2, abs=0.15)
     assert dict(zip(linear.flagged, linear.flag_weights, strict=True))[2] == pytest.approx(1.5, abs=0.25)
@@ -228,8 +228,10 @@ def test_the_regression_does_not_depend_on_blocks_or_on_the_width_of_numbers() -
     pieces = np.concatenate([found.log_odds(many.X[first : first + 1_000]) for first in range(0, len(many), 1_000)])
     np.testing.assert_array_equal(pieces, found.log_odds(many.X))
     # The slope of the penalised log loss is nothing at the weights that were found.
-    inputs = np.column_stack([found.standardise(many.X), *(np.isnan(many.X[:, [j]]) for j in found.flagged)])
-    weights = np.r_[found.weights, found.flag_weights]
+    values = found.standardise(many.X)
+    bends = [np.maximum(values[:, place] - knot, 0) for place, knot in zip(found.bends, found.knots, strict=True)]
+    inputs = np.column_stack([values, *(np.isnan(many.X[:, [j]]) for j in found.flagged), *bends])
+    weights = np.r_[found.weights, found.flag_weights, found.bend_weights]
     slope = inputs.T @ (sigmoid(found.log_odds(many.X)) - many.y) + len(many) / 60 * weights
     assert np.abs(slope).max() < 1e-2
 

@@ -90,7 +90,9 @@ def joined(parts: Sequence[Rows]) -> Rows:
 
 def recency_alone(fit: Rows) -> Scorer:
     """The floor: a logistic curve of the time since the last activity, and nothing else."""
-    return Scorer(kind=RECENCY, parts=((1.0, fit_linear(fit.recency[:, None], fit.y, weights=fit.weights)),))
+    return Scorer(
+        kind=RECENCY, parts=((1.0, fit_linear(fit.recency[:, None], fit.y, weights=fit.weights, straight=True)),)
+    )
 
 
 def fit_kind(

@@ -1,7 +1,7 @@
-"""What do the signals say, each by itself? A ridge logistic regression that never needs the whole matrix twice.
+"""What do the signals say, each by itself? A ridge logistic regression on at most MOST_ROWS rows.
 
-The design (log-compressed, standardised, gaps filled, flags for gaps) is made block by block in every step, so that
-memory stays that of the signals themselves however many rows there are.
+The inputs (log-compressed, standardised, gaps filled, flags for gaps, hinges where a line should bend) are made once,
+as float32: as large as the signals of these rows. Sums of slopes run in float64.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from training.bends import strongest_bends
 from training.calibration import log_odds, sigmoid
 from training.evaluation import Floats
 from training.scorers import FARTHEST, Linear, Odds, Signals, compress
@@ -39,24 +40,35 @@ class Design:
         self.columns = [columns[k] for k in used]
         self.medians, self.means, self.scales = medians[used], means[used], scales[used]
         self.flagged = [columns[k] for k in different_flags(missing[:, columns])]
+        self.bends: list[tuple[int, float]] = []  # (place in `columns`, knot)
 
     @property
     def width(self) -> int:
-        return len(self.columns) + len(self.flagged) + 1
+        return len(self.columns) + len(self.flagged) + len(self.bends) + 1
 
     def block(self, X: Signals) -> Floats:
         """The inputs of some rows; the last column is the intercept."""
         found = np.empty((len(X), self.width))
+        first, last = len(self.columns), len(self.columns) + len(self.flagged)
         values = compress(np.asarray(X[:, self.columns], dtype=np.float64))
         values = np.where(np.isnan(values), self.medians, values)
-        np.clip((values - self.means) / self.scales, -FARTHEST, FARTHEST, out=found[:, : len(self.columns)])
-        found[:, len(self.columns) : -1] = np.isnan(X[:, self.flagged])
+        np.clip((values - self.means) / self.scales, -FARTHEST, FARTHEST, out=found[:, :first])
+        found[:, first:last] = np.isnan(X[:, self.flagged])
+        for number, (place, knot) in enumerate(self.bends):
+            found[:, last + number] = np.maximum(found[:, place] - knot, 0.0)
         found[:, -1] = 1.0
+        return found
+
+    def inputs(self, X: Signals) -> NDArray[np.float32]:
+        """The inputs of all rows, made block by block."""
+        found = np.empty((len(X), self.width), dtype=np.float32)
+        for part in blocks(len(X)):
+            found[part] = self.block(X[part])
         return found
 
     def linear(self, weights: Floats) -> Linear:
         kept = [float(f"{weight:.9g}") for weight in weights]
-        used = len(self.columns)
+        used, last = len(self.columns), len(self.columns) + len(self.flagged)
         return Linear(
             columns=tuple(self.columns),
             medians=tuple(map(float, self.medians)),
@@ -64,7 +76,10 @@ class Design:
             scales=tuple(map(float, self.scales)),
             weights=tuple(kept[:used]),
             flagged=tuple(self.flagged),
-            flag_weights=tuple(kept[used:-1]),
+            flag_weights=tuple(kept[used:last]),
+            bends=tuple(place for place, _ in self.bends),
+            knots=tuple(knot for _, knot in self.bends),
+            bend_weights=tuple(kept[last:-1]),
             intercept=kept[-1],
         )
 
@@ -88,55 +103,98 @@ def different_flags(missing: NDArray[np.bool_]) -> list[int]:
 
 
 def fit_linear(
-    X: Signals, y: Floats, ridge: float | None = None, *, weights: Floats | None = None, strength: float = 1.0
+    X: Signals,
+    y: Floats,
+    ridge: float | None = None,
+    *,
+    weights: Floats | None = None,
+    strength: float = 1.0,
+    straight: bool = False,
 ) -> Linear:
     """A ridge logistic regression on log-compressed, standardised signals with flags for missing ones.
 
     `ridge` follows from the number of rows if not given, times `strength`; `weights`: one per row, all 1 if not given.
+    `straight`: no signal's line may bend.
     """
     kept = every(len(y), MOST_ROWS)
     X, y = X[kept], y[kept]
     weights = np.ones(len(y)) if weights is None else weights[kept]
-    design = Design(X)
-    rows = float(weights.sum())
+    design, rows = Design(X), float(weights.sum())
     ridge = max(WEAKEST_RIDGE, rows / ROWS_PER_RIDGE) * strength if ridge is None else ridge
     start = np.zeros(design.width)
     start[-1] = float(log_odds(np.array([np.average(y, weights=weights)]))[0])
     sketch = every(len(y), ROWS_OF_A_SKETCH)
+    few = (y[sketch], weights[sketch], ridge * float(weights[sketch].sum()) / rows)
+    inputs = design.inputs(X[sketch])
+    found, curve = newton(inputs, *few, start)
+    if not straight and bend(design, inputs, few[0], few[1], found):
+        start = np.r_[found[:-1], np.zeros(len(design.bends)), found[-1]]
+        found, curve = newton(design.inputs(X[sketch]), *few, start)
     if len(y) > ROWS_OF_A_SKETCH:
-        thin = float(weights[sketch].sum()) / rows
-        start = newton(design, X[sketch], y[sketch], weights[sketch], ridge * thin, start)
-    return design.linear(newton(design, X, y, weights, ridge, start))
+        found, _ = newton(design.inputs(X), y, weights, ridge, found, curve * (ridge / few[2]))
+    return design.linear(found)
 
 
-def newton(design: Design, X: Signals, y: Floats, row_weights: Floats, ridge: float, start: Floats) -> Floats:
-    """Newton's method from `start`; the intercept is not drawn to zero.
+def bend(design: Design, inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats) -> bool:
+    """Let the lines of some signals bend where that lowers the loss of a fitted regression; does any?"""
+    _, p = slope_of(inputs, y, times, weights)
+    values = inputs[:, : len(design.columns)]
+    design.bends = strongest_bends(values, times * (y - p), times * p * (1 - p))
+    return bool(design.bends)
 
-    One BLAS thread: sums in another order would change the last digits from machine load to machine load.
+
+def newton(
+    inputs: NDArray[np.float32], y: Floats, times: Floats, ridge: float, start: Floats, curve: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """Newton's method from `start`: the weights and the last curvature. The intercept is not drawn to zero.
+
+    A `curve` of fewer rows is kept as long as it brings us nearer: a slope costs a hundredth of a curvature, and a
+    wrong curvature only costs steps. One BLAS thread: sums in another order would change the last digits from machine
+    load to machine load.
     """
     from threadpoolctl import threadpool_limits
 
-    penalty = np.full(design.width, ridge)
+    penalty = np.full(inputs.shape[1], ridge)
     penalty[-1] = 1e-6
-    weights = start.copy()
+    weights, before, borrowed = start.copy(), np.inf, curve is not None
+    found = np.zeros((len(penalty), len(penalty))) if curve is None else curve
     with threadpool_limits(limits=1):
-        for _ in range(40):
-            slope, curve = penalty * weights, np.diag(penalty)
-            for inputs, labels, times in blocks(design, X, y, row_weights):
-                p = sigmoid(inputs @ weights)
-                slope += inputs.T @ (times * (p - labels))
-                curve += (inputs * (times * p * (1 - p))[:, None]).T @ inputs
-            step = np.linalg.solve(curve, slope)
-            weights = weights - step * min(1.0, 4.0 / max(np.abs(step).max(), 1e-12))
-            if np.abs(step).max() < 1e-7:
+        for _ in range(60):
+            slope, p = slope_of(inputs, y, times, weights)
+            if not borrowed:
+                found = np.diag(penalty) + curvature(inputs, times * p * (1 - p))
+            step = np.linalg.solve(found, slope + penalty * weights)
+            longest = float(np.abs(step).max())
+            borrowed = borrowed and longest < before / 2
+            before = longest
+            weights = weights - step * min(1.0, 4.0 / max(longest, 1e-12))
+            if longest < 1e-7:
                 break
-    return np.asarray(weights, dtype=np.float64)
+    return np.asarray(weights, dtype=np.float64), found
 
 
-def blocks(design: Design, X: Signals, y: Floats, weights: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
-    for first in range(0, len(y), BLOCK):
-        part = slice(first, first + BLOCK)
-        yield design.block(X[part]), y[part], weights[part]
+def slope_of(inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """The slope of the loss without its penalty, and the probability of each row."""
+    slope, p = np.zeros(len(weights)), np.empty(len(y))
+    for part in blocks(len(y)):
+        block = inputs[part].astype(np.float64)
+        p[part] = sigmoid(block @ weights)
+        slope += block.T @ (times[part] * (p[part] - y[part]))
+    return slope, p
+
+
+def curvature(inputs: NDArray[np.float32], times: Floats) -> Floats:
+    """The second derivative of the loss without its penalty; it only steers, so float32 is exact enough."""
+    found = np.zeros((inputs.shape[1], inputs.shape[1]))
+    for part in blocks(len(times)):
+        block = inputs[part] * np.sqrt(times[part]).astype(np.float32)[:, None]
+        found += block.T @ block
+    return found
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    for first in range(0, rows, BLOCK):
+        yield slice(first, first + BLOCK)
 
 
 def fit_odds(column: int, X: Signals, y: Floats, weights: Floats | None = None) -> Odds:

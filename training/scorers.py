@@ -36,7 +36,10 @@ def compress(X: Signals) -> Floats:
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """A logistic regression on log-compressed, standardised signals; no data is the median plus a flag of its own."""
+    """A logistic regression on log-compressed, standardised signals; no data is the median plus a flag of its own.
+
+    The line of a signal may bend: `bend_weights` times what it exceeds `knots` by is added.
+    """
 
     columns: tuple[int, ...]  # which signals
     medians: tuple[float, ...]
@@ -46,13 +49,18 @@ class Linear:
     flagged: tuple[int, ...]  # columns whose missing flag carries a weight
     flag_weights: tuple[float, ...]
     intercept: float
+    bends: tuple[int, ...] = ()  # places in `columns`, one per knot
+    knots: tuple[float, ...] = ()
+    bend_weights: tuple[float, ...] = ()
 
     def terms(self, X: Signals) -> Floats:
         """The share of each signal in the log-odds, beside the intercept."""
         shares = np.zeros(X.shape)
         if self.columns:
-            columns = list(self.columns)
-            shares[:, columns] = self.standardise(X) * np.asarray(self.weights)
+            values = self.standardise(X)
+            shares[:, list(self.columns)] = values * np.asarray(self.weights)
+            for place, knot, weight in zip(self.bends, self.knots, self.bend_weights, strict=True):
+                shares[:, self.columns[place]] += weight * np.maximum(values[:, place] - knot, 0.0)
         for column, weight in zip(self.flagged, self.flag_weights, strict=True):
             shares[:, column] += weight * np.isnan(X[:, column])
         return shares
