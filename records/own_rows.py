@@ -11,6 +11,7 @@ from typing import Any, Literal
 from unicodedata import category
 
 from records.errors import InputError
+from records.translating import CLOCK_SKEW, EARLIEST_YEAR
 
 Kind = Literal["signals", "labels", "scores"]
 SIGNALS: Kind = "signals"
@@ -54,8 +55,11 @@ def _names_a_signal(name: str) -> bool:
     return letters and len(name) <= LONGEST_NAME and (first == "_" or category(first or " ")[0] in "LN")
 
 
-def own_row(kind: Kind, row: dict[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
-    """customer_id, cutoff and the numbers; ValueError(reason, value) if the row cannot be used."""
+def own_row(kind: Kind, row: dict[str, Any], names: Sequence[str], now: datetime) -> tuple[Any, ...]:
+    """customer_id, cutoff and the numbers; ValueError(reason, value) if the row cannot be used.
+
+    A row about a moment after `now` is none that anybody can know.
+    """
     customer = str(row.get("customer_id") or "").strip(" ")  # as of an event
     if not customer or "\0" in customer:
         raise ValueError("customer_id is missing", None)
@@ -66,7 +70,12 @@ def own_row(kind: Kind, row: dict[str, Any], names: Sequence[str]) -> tuple[Any,
         raise ValueError("left is not true or false", row.get("left"))
     if kind == SCORES and (values[0] is None or not 0 <= values[0] <= 1):
         raise ValueError("churn_probability is not between 0 and 1", row.get("churn_probability"))
-    return (customer, instant_of(row.get("cutoff")), *values)
+    cutoff = instant_of(row.get("cutoff"))
+    if cutoff > now + CLOCK_SKEW:
+        raise ValueError("cutoff lies in the future", row.get("cutoff"))
+    if cutoff.year < EARLIEST_YEAR:
+        raise ValueError(f"cutoff is before {EARLIEST_YEAR}", row.get("cutoff"))
+    return (customer, cutoff, *values)
 
 
 def instant_of(value: Any) -> datetime:
@@ -97,7 +106,7 @@ def number_of(name: str, value: Any) -> float | None:
     if text in TRUE or text in FALSE:
         return float(text in TRUE)
     try:
-        found = float(text)
+        found = float(text.replace("_", "?"))  # what Python takes for a number, but nobody else
     except ValueError as error:
         raise ValueError(f"{name} is not a number", value) from error
     if not math.isfinite(found):

@@ -149,7 +149,7 @@ def import_own(
         names: tuple[str, ...] = ()
         for file in files:
             with Quarantine(file, aside, now) as put_aside:
-                names = _stage(con, kind, folder / f"{name}.parquet", file, names, put_aside.add, progress)
+                names = _stage(con, kind, folder / f"{name}.parquet", file, names, now, put_aside.add, progress)
                 found = put_aside.report(0, 0)
                 report = OwnReport(rejected=report.rejected + found.rejected, rejects=report.rejects + found.rejects)
         if dry_run:
@@ -167,6 +167,7 @@ def _stage(
     table: Path,
     file: Path,
     before: tuple[str, ...],
+    now: datetime,
     reject: Rejecting,
     progress: Progress | None,
 ) -> tuple[str, ...]:
@@ -187,7 +188,7 @@ def _stage(
         con.execute(f'create temp table incoming ("#" bigint, customer_id varchar, cutoff timestamptz{values})')
     read = 0
     for batch in _batches(first, rows):
-        _insert(con, _good_rows(kind, file, batch, names, reject), names)
+        _insert(con, _good_rows(kind, file, batch, names, now, reject), names)
         read += len(batch)
         if progress is not None:
             progress(file, read)
@@ -206,12 +207,12 @@ def _batches(first: Row | None, rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 
 def _good_rows(
-    kind: Kind, file: Path, batch: Sequence[Row], names: Sequence[str], reject: Rejecting
+    kind: Kind, file: Path, batch: Sequence[Row], names: Sequence[str], now: datetime, reject: Rejecting
 ) -> list[tuple[Any, ...]]:
     good = []
     for line, raw, row in batch:
         try:
-            good.append(own_row(kind, row, names))
+            good.append(own_row(kind, row, names, now))
         except ValueError as error:
             reason, value = error.args if len(error.args) == 2 else (str(error), None)
             reject(Reject(str(file), line, reason, None if value is None else str(value)[:200], raw))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features import begun, cohorts, generic, things
 from features.catalog import catalog, derived, describe, measures
 from features.cutoffs import HALF_LIVES
 from features.fitted import Fitted
+from features.own import OwnColumn
 from features.plan import columns_read
+from features.properties import Property
 from features.reasons import group_of, sayable
 from features.rollup import CLOCKS, GAPS, facts_read
 from features.vocabulary import KNOWN_EVENTS, Vocabulary
@@ -23,6 +29,7 @@ WORDS = Fitted(
     )
 )
 ALL = catalog(WORDS)
+NAME = r"[a-z][^\s\"'{}\[\]:,]*"
 
 
 def test_there_are_at_least_150_signals_with_names_of_their_own() -> None:
@@ -30,7 +37,7 @@ def test_there_are_at_least_150_signals_with_names_of_their_own() -> None:
     assert len(catalog()) >= 150
     assert len(set(names)) == len(names)
     # Names become columns of files and of LightGBM's text models: no blanks, no marks of JSON.
-    assert [name for name in names if not re.fullmatch(r"[a-z][^\s\"'{}\[\]:,]*", name)] == []
+    assert [name for name in names if not re.fullmatch(NAME, name)] == []
 
 
 def test_every_signal_says_what_it_asks_its_unit_and_what_no_data_means() -> None:
@@ -47,6 +54,36 @@ def test_the_words_of_a_log_add_signals_after_the_fixed_ones() -> None:
     added = {signal.name for signal in ALL[len(fixed) :]}
     assert {"event_song_played_30d", "event_song_played_2_30d", "topic_network_60d", "topic_वापसी_60d"} <= added
     assert {signal.family for signal in ALL[len(fixed) :]} == {"generic"}
+
+
+words = st.lists(
+    st.sampled_from(
+        (
+            *("a", "A", "a b", "a_change", "a 30d", "a_days", "since_last", "last", "a b last", "30d", "plan", "price"),
+            *("share", "a share 90d", "mean", "365d", "", " ", "😀", "\u00a0", "\u202e", "ग़ज़ल", "x" * 300, "_", "2"),
+        )
+    ),
+    max_size=6,
+    unique=True,
+).map(tuple)
+properties = st.lists(st.builds(Property, words.map(" ".join), words.map("_".join), words), max_size=4, unique=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(words, min_size=4, max_size=4), properties, properties, words, words)
+def test_whatever_the_words_no_two_signals_share_a_name(
+    lists: list[tuple[str, ...]], numbers: list[Property], texts: list[Property], tables: tuple[str, ...], own: Any
+) -> None:
+    events, topics, channels, plans = lists
+    fitted = Fitted(
+        words=Vocabulary(events=events, topics=topics, channels=channels, plans=plans),
+        numbers=tuple(numbers),
+        texts=tuple(texts),
+        own=tuple(OwnColumn(table, name) for table in tables for name in own),
+    )
+    names = [signal.name.lower() for signal in catalog(fitted)]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+    assert [name for name in names if not re.fullmatch(NAME, name) or len(name) > 150] == []
 
 
 def test_definitions_read_only_facts_that_are_made() -> None:

@@ -174,6 +174,13 @@ def test_an_empty_log_and_one_where_nobody_leaves_are_errors_that_say_so(tmp_pat
         examples_of(shop_log(tmp_path / "few", customers=12))
 
 
+def test_where_nobody_does_what_counts_the_error_says_what_they_do(tmp_path: Path) -> None:
+    churn = ChurnOptions(horizon_days=30, active_within_days=60, activity=("recharge_made",))
+    said = r"nobody with recharge_made within 60 days .* order_completed \([\d,]+\).*\[churn\] activity"
+    with pytest.raises(NotEnoughData, match=said):
+        build_examples(shop_log(tmp_path), AS_OF, churn, IssueOptions(), TrainingOptions())
+
+
 # ── where the rows lie ───────────────────────────────────────────────────────────────────────────────────────
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Examples:

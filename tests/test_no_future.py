@@ -27,7 +27,7 @@ from training.examples import build_examples
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
 
 DAY = timedelta(days=1)
-CHURN = ChurnOptions(activity=(), horizon_days=20, active_within_days=40)
+CHURN = ChurnOptions(activity=(), horizon_days=10, active_within_days=40)
 WHO = [*PEOPLE, *(f"c{number}" for number in range(90))]
 LATER = CUTOFF + 30 * DAY
 
@@ -94,7 +94,7 @@ def own(data: Path, name: str, rows: list[tuple[str, datetime, float]]) -> None:
     file = data / f"{name}.csv"
     with file.open("w", encoding="utf-8", newline="") as out:
         csv.writer(out).writerows([("customer_id", "cutoff", "visits"), *((w, at.isoformat(), v) for w, at, v in rows)])
-    import_own(data, "signals", name, [file], CUTOFF)
+    import_own(data, "signals", name, [file], LATER)
     file.unlink()
 
 

@@ -304,7 +304,7 @@ def test_own_signals_join_as_of_the_cutoff(tmp_path: Path) -> None:
         f"ग्राहक १,{CUTOFF.date().isoformat()},4,\nnobody,2024-03-01,1,1\n",
         encoding="utf-8",
     )
-    import_own(log.data, "signals", "care", [file], CUTOFF)
+    import_own(log.data, "signals", "care", [file], CUTOFF + DAY)
     fitted = fit(log, CUTOFF)
     assert [one.table for one in fitted.own] == ["care", "care"]
     assert Fitted.from_json(fitted.to_json()) == fitted

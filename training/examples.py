@@ -144,6 +144,8 @@ def build_examples(
     cutoffs = finished_cutoffs(as_of, first_event(log, as_of), churn, training, given)
     slices = slice_cutoffs(cutoffs, churn.span)
     labels = churn_labels(log, slices.finished, churn, as_of, training.threads)
+    if not labels.num_rows and churn.definition != "imported":
+        raise nobody_to_learn_from(log, as_of, churn)
     clean = untreated(labels, treatments, churn, training.seed)
     if one_sided(labels, clean.copies, slices):
         clean = clean.as_they_are()
@@ -197,6 +199,18 @@ def fit_signals(log: EventLog, until: datetime, churn: ChurnOptions, timezone: s
         leaving=churn.event if churn.definition == "event" else "",
         begun_by=churn.begun_by,
     )
+
+
+def nobody_to_learn_from(log: EventLog, as_of: datetime, churn: ChurnOptions) -> NotEnoughData:
+    """Nobody was a customer at any cutoff: what should they have done, and what does the log have instead?"""
+    with log.connection() as connection:
+        most = connection.execute(
+            f"select name, count(*) from {log.relation_sql(as_of)} group by name order by count(*) desc, name limit 5"
+        ).fetchall()
+    whom = "with an activity that is not passive" if not churn.activity else f"with {' or '.join(churn.activity)}"
+    there = ", ".join(f"{name} ({count:,})" for name, count in most)
+    msg = f"nobody {whom} within {churn.active_within_days} days before any cutoff; the log has {there}."
+    return NotEnoughData(msg, remedy="Name what customers do in pehle.toml: [churn] activity.", found=0, needed=1)
 
 
 def first_event(log: EventLog, as_of: datetime) -> datetime:
