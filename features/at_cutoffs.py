@@ -21,11 +21,13 @@ from features.cohorts import Cohorts
 from features.cutoffs import Grid, ages
 from features.days import NOTHING
 from features.derived import derive
+from features.history import Everyone
 from features.latest import NO_ROW, value_places
 from features.own import own_facts
 from features.plan import Plan, compiled, select
 from features.rhythm import NO_GAP
 from features.rollup import GAPS, Fact
+from features.row_files import batches, schema_of
 from features.signal import Columns, Signal
 from features.sorted_rows import Decimals, Whole, arrow_array, places
 from features.step import Step
@@ -47,7 +49,7 @@ class AtCutoffs:
         plan: Plan,
         grid: Grid,
         names: Mapping[str, int],
-        everyone: Tables,
+        everyone: Everyone,
         cohorts: Cohorts | None,
     ) -> None:
         """`names`: since which day there are events of each name; `everyone`: rows of all customers, by step;
@@ -62,11 +64,13 @@ class AtCutoffs:
         self.shared = {step.name for step in plan.steps if step.everyone and f"rows_{step.name}" in everyone}
         for step in plan.steps:
             if step.everyone and step.name in self.shared:
-                self.con.register("step_rows", everyone[f"rows_{step.name}"])
+                # Read twice, so staged: DuckDB puts aside what its memory cannot hold.
+                parts = everyone[f"rows_{step.name}"]
+                self._table("step_rows", pa.RecordBatchReader.from_batches(schema_of(parts[0]), batches(parts)))
                 self._run(
                     f"everyone_{step.name}", lambda *at, step=step: step.everyone(*at), "step_rows", "cutoffs", "ages"
                 )
-                self.con.unregister("step_rows")
+                self.con.execute("drop table step_rows")
 
     def signals(self, rows: Tables, known_us: Whole, wanted: Mask) -> pa.Table:
         """One row per cutoff and customer known by then, in this order: code, cutoff_us and the signals.
@@ -112,7 +116,7 @@ class AtCutoffs:
             self.plan.compiled[name] = select(make(*(self.ibis.table(table) for table in inputs)))
         self.con.execute(f"create or replace temp table {name} as {self.plan.compiled[name]}")
 
-    def _table(self, name: str, table: pa.Table) -> None:
+    def _table(self, name: str, table: pa.Table | pa.RecordBatchReader) -> None:
         self.con.register("handed_in", table)
         self.con.execute(f"create or replace temp table {name} as select * from handed_in")
         self.con.unregister("handed_in")

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from features.building import workplace
-from features.cutoffs import grids
+from features.cutoffs import Grid, grids
 from features.fitted import Fitted, fit
-from features.history import pieces_of, read_log
+from features.history import History, pieces_of, read_log
 from features.own import with_own
-from features.plan import plan
+from features.pace import Progress
+from features.plan import Plan, plan
 from features.readings import Readings, with_readings
 from features.rollup_store import kept_history
-from features.signal_table import at_grid, one_table
-from records.errors import InputError
+from features.signal_table import Piece, at_grid, finished, in_order, one_table
 from records.events import EventLog
 
-Progress = Callable[[int, int], None]
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 
 def build_signals(
@@ -47,33 +49,116 @@ def build_signals(
     A build of a long log that was stopped goes on from there once the same is asked of the same log.
     `progress` is called with the events done and the events in all, each event being read once and used once.
     """
-    made = plan(
-        fitted or (fit(log, min(cutoffs)) if cutoffs else Fitted()), None if signals is None else tuple(signals)
-    )
-    found = grids(cutoffs)
-    logs = [pieces_of(log, grid) for grid in found]
-    counted = _Counted(2 * sum(rows for one in logs for _, rows in one), progress)
-    resumable = not rollup and any(len(one) > 1 for one in logs)
-    pieces: list[pa.Table] = []
-    with workplace(log, made, found, customers, readings) if resumable else nullcontext() as folder:
-        for grid in found:
+    made = plan_of(log, cutoffs, fitted, signals)
+    build = Build(log, made, cutoffs, customers, readings, threads, progress)
+    with build.rolled_up() if rollup else build.from_scratch() as ranges:
+        return one_table([piece for pieces in ranges for piece in pieces], made)
+
+
+def signals_in_order(
+    log: EventLog,
+    cutoffs: Sequence[datetime],
+    *,
+    fitted: Fitted | None = None,
+    customers: Sequence[str] | None = None,
+    signals: Sequence[str] | None = None,
+    readings: Readings | None = None,
+    threads: int = 2,
+    progress: Progress | None = None,
+) -> Iterator[pa.Table]:
+    """The rows of `build_signals`, in their order, in tables that memory can hold however many rows there are.
+
+    They lie in files below `data/building` until the last was taken; whoever stops before finds them there again.
+    """
+    made = plan_of(log, cutoffs, fitted, signals)
+    with Build(log, made, cutoffs, customers, readings, threads, progress).from_scratch(in_files=True) as ranges:
+        yield from in_order([piece for pieces in ranges for piece in pieces], made)
+
+
+def signals_in_parts(
+    log: EventLog,
+    cutoffs: Sequence[datetime],
+    *,
+    fitted: Fitted | None = None,
+    customers: Sequence[str] | None = None,
+    signals: Sequence[str] | None = None,
+    readings: Readings | None = None,
+    threads: int = 2,
+    progress: Progress | None = None,
+) -> Iterator[pa.Table]:
+    """The same rows, in tables of some customers at one cutoff, as soon as they are made: nothing waits on the disk
+    that memory can hold. For whoever has a place for every row.
+    """
+    made = plan_of(log, cutoffs, fitted, signals)
+    with Build(log, made, cutoffs, customers, readings, threads, progress).from_scratch() as ranges:
+        for pieces in ranges:
+            for _, piece in pieces:
+                yield finished(piece, made)
+
+
+def plan_of(log: EventLog, cutoffs: Sequence[datetime], fitted: Fitted | None, signals: Sequence[str] | None) -> Plan:
+    """What do these signals need? All of the catalog if `signals` is None, fitted at the earliest cutoff if need be."""
+    fitted = fitted or (fit(log, min(cutoffs)) if cutoffs else Fitted())
+    return plan(fitted, None if signals is None else tuple(signals))
+
+
+class Build:
+    """One build: ranges of customers, and of each the signals at every cutoff."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        made: Plan,
+        cutoffs: Sequence[datetime],
+        customers: Sequence[str] | None,
+        readings: Readings | None,
+        threads: int,
+        progress: Progress | None,
+    ) -> None:
+        self.log, self.made, self.customers, self.readings, self.threads = log, made, customers, readings, threads
+        self.grids = grids(cutoffs)
+        self.pieces = [pieces_of(log, grid) for grid in self.grids]
+        self.counted = _Counted(2 * sum(rows for one in self.pieces for _, rows in one), progress)
+
+    @contextmanager
+    def from_scratch(self, *, in_files: bool = False) -> Iterator[Iterator[list[Piece]]]:
+        """Read all of the log. The signals of a long one, or any `in_files`, lie in files until this is left."""
+        kept = in_files or any(len(pieces) > 1 for pieces in self.pieces)
+        place = workplace(self.log, self.made, self.grids, self.customers, self.readings) if kept else nullcontext()
+        with place as folder:
+            yield self._ranges(folder)
+        self.counted(self.counted.total)
+
+    @contextmanager
+    def rolled_up(self) -> Iterator[Iterator[list[Piece]]]:
+        """Read what is new since last time."""
+        yield self._rolled_up()
+        self.counted(self.counted.total)
+
+    def _ranges(self, folder: Path | None) -> Iterator[list[Piece]]:
+        for grid in self.grids:
             kept = folder / str(grid.phase_us) if folder else None
-            with log.connection(threads) as con:
-                if rollup:
-                    history = kept_history(con, log, made, grid.phase_us, counted)
-                else:
-                    history = read_log(con, log, made, grid, kept, customers=customers, progress=counted)
+            with self.log.connection(self.threads) as con:
+                read = partial(read_log, con, self.log, grid=grid)
+                history = read(self.made, kept=kept, customers=self.customers, progress=self.counted)
                 everybody = history
-                if made.peers and customers is not None and not rollup:
+                if self.made.peers and self.customers is not None:
                     beside = kept / "everybody" if kept else None
-                    everybody = read_log(con, log, made.counting, grid, beside, customers=None, progress=lambda _: None)
-                history = with_own(con, log, made, history)
-                if readings is not None:
-                    history = with_readings(con, made, grid, history, readings)
-                chosen = customers if rollup else None
-                pieces += at_grid(con, made, grid, history, everybody, chosen, kept, counted)
-    counted(counted.total)
-    return one_table(pieces, made)
+                    everybody = read(self.made.counting, kept=beside, customers=None, progress=lambda _: None)
+                history = self._completed(con, grid, history)
+                yield from at_grid(con, self.made, grid, history, everybody, None, kept, self.counted)
+
+    def _rolled_up(self) -> Iterator[list[Piece]]:
+        for grid in self.grids:
+            with self.log.connection(self.threads) as con:
+                everybody = kept_history(con, self.log, self.made, grid.phase_us, self.counted)
+                history = self._completed(con, grid, everybody)
+                yield from at_grid(con, self.made, grid, history, everybody, self.customers, None, self.counted)
+
+    def _completed(self, con: duckdb.DuckDBPyConnection, grid: Grid, history: History) -> History:
+        """The same with what does not come from the log: the company's own tables, and what texts say."""
+        history = with_own(con, self.log, self.made, history)
+        return history if self.readings is None else with_readings(con, self.made, grid, history, self.readings)
 
 
 class _Counted:
@@ -87,25 +172,3 @@ class _Counted:
         self.done = min(self.done + rows, self.total)
         if self.tell:
             self.tell(self.done, self.total)
-
-
-def write_signals(
-    log: EventLog, as_of: datetime, out: Path, *, fitted: Fitted | None = None, progress: Progress | None = None
-) -> int:
-    """How many people were seen before `as_of`? Their signals are written to `out`, as CSV or Parquet by its ending.
-
-    The file holds nothing about the run that made it: the same log gives the same bytes.
-    """
-    import pyarrow.csv as csv
-    import pyarrow.parquet as parquet
-
-    if out.suffix not in (".csv", ".parquet"):
-        raise InputError(
-            f"Cannot write signals to {out.name}.", remedy="End the name in .csv or .parquet.", file=str(out)
-        )
-    table = build_signals(log, [as_of], fitted=fitted, progress=progress)
-    if out.suffix == ".csv":
-        csv.write_csv(table, out)
-    else:
-        parquet.write_table(table, out)
-    return int(table.num_rows)

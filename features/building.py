@@ -12,18 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from features import history
 from features.cutoffs import Grid
+from features.made_by import made_by
 from features.plan import Plan
 from features.readings import Readings
 from records.events import EventLog
 from records.manifest import read_manifest
 from records.own_tables import own_tables
-
-FORMAT = 2
-"""Another number when the code makes other rows or signals of the same log and plan."""
+from records.scratch import scratch
 
 MOST_STOPPED = 1
 """So many other builds of the same log that were stopped are kept, those begun last."""
@@ -38,13 +36,13 @@ def workplace(
     One process at a time has it, and it is gone once the build is through; any other gets an empty folder.
     """
     root = log.data / "building"
-    root.mkdir(exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with TemporaryDirectory(dir=log.data, prefix="spill-") as scratch:
-                yield Path(scratch)
+            with scratch(log.data) as folder:
+                yield folder
             return
         content = _content(log)
         folder = root / f"{content}-{_question(plan, found, customers, readings)}"
@@ -68,7 +66,7 @@ def _question(plan: Plan, found: Sequence[Grid], customers: Sequence[str] | None
     sizes = (history.EVENTS_AT_ONCE, history.EVENTS_PER_CHUNK, history.CELLS_PER_CHUNK)
     chosen = None if customers is None else sorted(set(customers))
     read = None if readings is None else readings.digest()
-    return _short(FORMAT, plan.key, plan.fitted.to_json(), names, found, chosen, sizes, read)
+    return _short(made_by(), plan.key, plan.fitted.to_json(), names, found, chosen, sizes, read)
 
 
 def _short(*parts: object) -> str:

@@ -7,26 +7,29 @@ from typing import Any
 
 from features.signal import Columns, Measure, Signal, per, ratio
 
-FIELD = 21
-"""Counts are summed three at a time, 21 bits each, in one whole number: two million in a window fit."""
+FIELD = 31
+"""Counts are summed two at a time, 31 bits each, in one whole number: exact up to `MOST_EVENTS` of a customer."""
+
+MOST_EVENTS = (1 << FIELD) - 1
 
 
-def _packed(of: tuple[Any, Any, Any]) -> Any:
-    """Which of three does an event count for? One number with a one in its field."""
-    first, second, third = (one.cast("int64") for one in of)
-    return first + second * (1 << FIELD) + third * (1 << 2 * FIELD)
-
-
-def _dayparts(t: Any) -> Any:
-    return _packed(((t.hour >= 6) & (t.hour < 12), (t.hour >= 12) & (t.hour < 17), (t.hour >= 17) & (t.hour < 22)))
+def _packed(first: Any, second: Any) -> Any:
+    """Which of two does an event count for? One number with a one in its field."""
+    return first.cast("int64") + second.cast("int64") * (1 << FIELD)
 
 
 MEASURES: tuple[Measure, ...] = (
     Measure(name="weekend_events", events=(), where=lambda t: t.weekday >= 5),
     Measure(name="night_events", events=(), where=lambda t: (t.hour >= 22) | (t.hour < 6)),
-    Measure(name="daypart_events", events=(), amount=_dayparts),
-    Measure(name="early_week", events=(), amount=lambda t: _packed((t.weekday == 0, t.weekday == 1, t.weekday == 2))),
-    Measure(name="late_week", events=(), amount=lambda t: _packed((t.weekday == 3, t.weekday == 4, t.weekday == 5))),
+    Measure(
+        name="light_hours",
+        events=(),
+        amount=lambda t: _packed((t.hour >= 6) & (t.hour < 12), (t.hour >= 12) & (t.hour < 17)),
+    ),
+    Measure(name="evening_events", events=(), where=lambda t: (t.hour >= 17) & (t.hour < 22)),
+    Measure(name="early_week", events=(), amount=lambda t: _packed(t.weekday == 0, t.weekday == 1)),
+    Measure(name="middle_week", events=(), amount=lambda t: _packed(t.weekday == 2, t.weekday == 3)),
+    Measure(name="late_week", events=(), amount=lambda t: _packed(t.weekday == 4, t.weekday == 5)),
 )
 
 _clock = partial(Signal, family="clock", unit="share", no_data="null: not active", group="activity_clock")
@@ -83,22 +86,21 @@ def signals() -> tuple[Signal, ...]:
 
 def _fields(packed: Any) -> list[Any]:
     whole = packed.cast("int64")
-    return [(whole >> FIELD * place) & ((1 << FIELD) - 1) for place in range(3)]
+    return [(whole >> FIELD * place) & MOST_EVENTS for place in range(2)]
 
 
 def _of_dayparts(t: Columns, window: int) -> list[Any]:
     """Counts of night, morning, afternoon and evening, then their sum."""
-    night = getattr(t, f"night_events_{window}")
-    return [night, *_fields(getattr(t, f"daypart_events_{window}")), getattr(t, f"events_{window}")]
+    night, evening = (getattr(t, f"{part}_events_{window}") for part in ("night", "evening"))
+    return [night, *_fields(getattr(t, f"light_hours_{window}")), evening, getattr(t, f"events_{window}")]
 
 
 def _of_weekdays(t: Columns, window: int) -> list[Any]:
     """Counts from Monday to Sunday, then their sum."""
-    monday, tuesday, wednesday = _fields(getattr(t, f"early_week_{window}"))
-    thursday, friday, saturday = _fields(getattr(t, f"late_week_{window}"))
+    parts = ("early_week", "middle_week", "late_week")
+    days = [day for part in parts for day in _fields(getattr(t, f"{part}_{window}"))]
     every = getattr(t, f"events_{window}")
-    sunday = every - monday - tuesday - wednesday - thursday - friday - saturday
-    return [monday, tuesday, wednesday, thursday, friday, saturday, sunday, every]
+    return [*days, every - sum(days), every]
 
 
 def _entropy(counts: list[Any]) -> Any:

@@ -64,9 +64,9 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def names_in(names: Sequence[str]) -> str:
+def names_in(names: Sequence[str], column: str = "name") -> str:
     """SQL that is true for these event names."""
-    return f"name in ({', '.join(quoted(name) for name in names)})"
+    return f"{column} in ({', '.join(quoted(name) for name in names)})" if names else "false"
 
 
 def passive_sql(patterns: Sequence[str] = PASSIVE_EVENTS) -> str:
@@ -78,6 +78,9 @@ def passive_sql(patterns: Sequence[str] = PASSIVE_EVENTS) -> str:
 
 KNOWN_US = "greatest(epoch_us(occurred_at), epoch_us(received_at))"
 """SQL: when an event became known, in microseconds."""
+
+FIRST_KNOWN_US = "epoch_us(min(greatest(occurred_at, received_at)))"
+"""SQL of an aggregate: when the first of some events became known. The moment is looked at once, not each event's."""
 
 
 def timed_sql(source: str, phase_us: int) -> str:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from features.cutoffs import Grid
 from features.plan import Plan
 from features.reading import Reading, names_of, people_of
-from features.row_files import RowFile, between, joined, kept_tables
+from features.row_files import RowFile, all_parts, between, kept_tables
 from features.sorted_rows import Whole
 from records.events import EventLog
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 Segment = Mapping[str, "pa.Table | RowFile"]
 """By name, tables of a plan, each sorted by `code`."""
+
+Everyone = Mapping[str, "Sequence[pa.Table | RowFile]"]
+"""By name, the parts of a table of all customers."""
 
 EVENTS_AT_ONCE = 10_000_000
 """So many events are read at a time: more would spill, fewer would leave more rows of one day to be put together."""
@@ -48,7 +51,7 @@ class History:
     events: Whole  # how many events each has
     names: Mapping[str, int]  # since which day there are events of each name, over all customers
     segments: Sequence[Segment]
-    everyone: Mapping[str, pa.Table] = field(default_factory=dict)  # rows of all customers, for steps that look at all
+    everyone: Everyone = field(default_factory=dict)  # rows of all customers, for steps that look at all
 
     def chunks(self, cutoffs: int) -> list[tuple[int, int]]:
         """Ranges of customers whose rows are worked on together."""
@@ -107,17 +110,17 @@ def read_log(
     pieces = pieces_of(log, grid)
     segments: list[Segment] = []
     for number, (source, rows) in enumerate(pieces):
-        make = partial(reading.tables, source)
-        segments.append(make() if kept is None else kept_tables(kept / str(number), make))
+        segments.append(_kept(kept, str(number), partial(reading.tables, source)))
         progress(rows)
         pa.default_memory_pool().release_unused()  # the next piece, or the signals, need it
     everyone = {}
     shared = [f"rows_{step.name}" for step in plan.steps if step.everyone]
     if shared and customers is None:
-        everyone = joined(segments, shared)
+        everyone = all_parts(segments, shared)
     elif shared:
         every = Reading(con, plan, grid.phase_us, people_of(con, whole), names)
-        everyone = joined([every.tables(source, shared) for source, _ in pieces], shared)
+        made = (partial(every.tables, source, shared) for source, _ in pieces)
+        everyone = all_parts([_kept(kept, f"everyone-{number}", make) for number, make in enumerate(made)], shared)
     return History(
         ids=people.column("customer_id").combine_chunks(),
         known_us=people.column("known_us").to_numpy(),
@@ -126,3 +129,7 @@ def read_log(
         segments=segments,
         everyone=everyone,
     )
+
+
+def _kept(kept: Path | None, name: str, make: Callable[[], Mapping[str, pa.Table]]) -> Segment:
+    return make() if kept is None else kept_tables(kept / name, make)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from time import perf_counter
 
 EVERY_SECONDS = 10.0
+Progress = Callable[[int, int], None]
+"""Takes the events done and the events in all."""
 
 
 def pace(done: int, of: int, seconds: float) -> str:
@@ -19,9 +21,7 @@ def pace(done: int, of: int, seconds: float) -> str:
     return f"{done // 2:,} of {of // 2:,} events, {speed:,.0f} events/s, {left:,.0f} s left"
 
 
-def in_lines(
-    say: Callable[[str], None], what: str = "", *, clock: Callable[[], float] = perf_counter
-) -> Callable[[int, int], None]:
+def in_lines(say: Callable[[str], None], what: str = "", *, clock: Callable[[], float] = perf_counter) -> Progress:
     """A progress for `build_signals` that says a line now and then; nothing of a build that is soon over."""
     started = said = clock()
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from features.cutoffs import DAY_US
 from features.days import added_up
-from features.facts import KNOWN_US, names_in, quoted, timed_sql
+from features.facts import FIRST_KNOWN_US, names_in, passive_sql, quoted, timed_sql
 from features.plan import Plan, RowTable
 from features.sorted_rows import order_of, places
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def people_of(con: duckdb.DuckDBPyConnection, source: str) -> pa.Table:
     """Who is in these events, numbered in the order of their ids, since when are they known, and by how many events?"""
     found: pa.Table = con.sql(
-        f"select customer_id, min({KNOWN_US}) as known_us, count(*) as events from {source} "
+        f"select customer_id, {FIRST_KNOWN_US} as known_us, count(*) as events from {source} "
         "group by customer_id order by customer_id"
     ).to_arrow_table()
     return found.append_column("code", pa.array(np.arange(found.num_rows, dtype=np.int32)))
@@ -31,7 +31,7 @@ def people_of(con: duckdb.DuckDBPyConnection, source: str) -> pa.Table:
 
 def names_of(con: duckdb.DuckDBPyConnection, source: str, phase_us: int) -> dict[str, int]:
     """Since which day does the log, over all customers, have events of each name?"""
-    rows = con.execute(f"select name, min({KNOWN_US}) from {source} group by name").fetchall()
+    rows = con.execute(f"select name, {FIRST_KNOWN_US} from {source} group by name").fetchall()
     return {name: (us - phase_us) // DAY_US for name, us in sorted(rows)}
 
 
@@ -58,6 +58,8 @@ class Reading:
         """The tables (or only some) of these events that have a row, sorted by `code`, then `day` if they have one."""
         wanted = [table for table in self.plan.tables if only is None or table.name in only]
         columns = {**self.plan.columns, "name": "name::event_name"}
+        if "active" in columns:  # asked of every name once, not of every event
+            columns["active"] = names_in(self._active(), "name::event_name")
         staged = ", ".join(f"{sql} as {name}" for name, sql in columns.items())
         self.con.execute(
             f"create or replace temp table facts as select code, {staged} "
@@ -72,6 +74,13 @@ class Reading:
                 made[table.name] = by_customer(rows) if table.days is None else added_up(rows, table.days)
         self.con.execute("drop table facts")
         return made
+
+    def _active(self) -> list[str]:
+        """Which of the names are the customers' own doing?"""
+        self.con.register("names_in", pa.table({"name": pa.array(list(self.names), pa.string())}))
+        found = self.con.execute(f"select name from names_in where not ({passive_sql()}) order by name").fetchall()
+        self.con.unregister("names_in")
+        return [name for (name,) in found]
 
     def _where(self, tables: Sequence[RowTable]) -> str:
         """SQL that leaves out events which none of these tables reads."""

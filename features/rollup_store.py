@@ -21,9 +21,10 @@ import pyarrow.compute as pc
 
 from features.days import added_up
 from features.history import EVENTS_AT_ONCE, History, Segment
+from features.made_by import made_by
 from features.plan import Plan
 from features.reading import Reading, by_customer, names_of, people_of
-from features.row_files import RowFile, joined, whole
+from features.row_files import RowFile, all_parts, whole
 from records.errors import InputError
 from records.events import EventLog
 from records.growth import growth
@@ -32,7 +33,6 @@ from records.manifest import only_appender, replace_file, sync_file, sync_folder
 if TYPE_CHECKING:
     import duckdb
 
-FORMAT = 1
 MOST_SEGMENTS = 8
 """Small segments beyond so many are merged into one."""
 
@@ -64,7 +64,8 @@ def _forget_others(root: Path, used: Path) -> None:
     (used / "used").touch()
     found = sorted(root.glob("*/used"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in found[MOST_ROLLUPS:]:
-        shutil.rmtree(path.parent)
+        if path.parent != used:  # a clock that was set back may call it the oldest
+            shutil.rmtree(path.parent)
 
 
 class _Store:
@@ -77,7 +78,7 @@ class _Store:
             stored = json.loads((folder / "manifest.json").read_bytes())
         except (FileNotFoundError, ValueError):
             stored = {}  # a roll-up can always be made again
-        fits = stored.get("format") == FORMAT
+        fits = stored.get("made_by") == made_by()
         self.parts: list[str] = stored["parts"] if fits else []
         self.segments: list[dict[str, Any]] = stored["segments"] if fits else []
         self.names: dict[str, int] = stored["names"] if fits else {}
@@ -113,7 +114,7 @@ class _Store:
             events[code] += people.column("events").to_numpy()
         rows = [{name: table for name, table in segment.items() if name in self.days} for segment in segments]
         shared = [f"rows_{step.name}" for step in self.plan.steps if step.everyone]
-        return History(ids, known, events, self.names, rows, joined(rows, shared))
+        return History(ids, known, events, self.names, rows, all_parts(rows, shared))
 
     def _ids(self) -> pa.Array[Any]:
         """Who has which number? New customers get the next ones, so a number never changes its owner."""
@@ -161,7 +162,7 @@ class _Store:
         return {name: self._read(segment, name) for name in segment["tables"]}
 
     def _read(self, segment: dict[str, Any], name: str) -> RowFile:
-        return RowFile(self.folder / segment["folder"] / name)
+        return RowFile(self.folder / segment["folder"] / name, held=True)
 
     def _write(self, tables: dict[str, pa.Table]) -> dict[str, Any]:
         """Write a segment, durably; only the manifest makes it count."""
@@ -175,7 +176,7 @@ class _Store:
         return {"folder": folder.name, "tables": [name for name in tables if name != "ids"], "events": events}
 
     def _swap(self) -> None:
-        stored = {"format": FORMAT, "parts": self.parts, "segments": self.segments, "names": self.names}
+        stored = {"made_by": made_by(), "parts": self.parts, "segments": self.segments, "names": self.names}
         replace_file(self.folder / "manifest.json", json.dumps(stored, ensure_ascii=False).encode())
 
     def _sweep(self) -> None:

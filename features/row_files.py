@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from records.manifest import sync_file, sync_folder
 
@@ -15,12 +19,12 @@ ROWS_PER_BATCH = 65_536
 
 
 class RowFile:
-    """A table sorted by `code` in a file. Only the batches that are asked for are read, into memory of their own."""
+    """A table in a file, sorted by `code` if it has codes. Only what is asked for is read, into memory of its own."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = pa.ipc.open_file(pa.OSFile(str(path), "rb"))
-        firsts = (self._file.schema.metadata or {}).get(b"first codes", b"")
-        self._firsts = np.frombuffer(firsts, np.int64)
+    def __init__(self, path: Path, *, held: bool = False) -> None:
+        """`held`: opened once and for all, so that it can be read even when somebody removes it meanwhile."""
+        self.path = path
+        self._held = pa.ipc.open_file(pa.OSFile(str(path), "rb")) if held else None
 
     @classmethod
     def write(cls, path: Path, rows: pa.Table) -> RowFile:
@@ -39,12 +43,44 @@ class RowFile:
         """The rows of customers `low` up to `high`."""
         first = max(int(np.searchsorted(self._firsts, low)) - 1, 0)  # the batch before may end with this customer
         last = int(np.searchsorted(self._firsts, high))
-        batches = [self._file.get_batch(place) for place in range(first, last)]
-        return between(pa.Table.from_batches(batches, self._file.schema).replace_schema_metadata(), low, high)
+        with self._opened() as file:
+            batches = [file.get_batch(place) for place in range(first, last)]
+            rows = pa.Table.from_batches(batches, file.schema)
+        return between(rows.replace_schema_metadata(), low, high)
+
+    def select(self, names: Sequence[str]) -> pa.Table:
+        """Only these columns, of all rows."""
+        with self._opened() as file:
+            places = [file.schema.get_field_index(name) for name in names]
+        with self._opened(pa.ipc.IpcReadOptions(included_fields=places)) as file:
+            rows: pa.Table = file.read_all().replace_schema_metadata()
+            return rows.select(names)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows, some at a time."""
+        with self._opened() as file:
+            for place in range(file.num_record_batches):
+                yield file.get_batch(place).replace_schema_metadata()
 
     def whole(self) -> pa.Table:
         """All rows."""
-        return self._file.read_all().replace_schema_metadata()
+        with self._opened() as file:
+            rows: pa.Table = file.read_all().replace_schema_metadata()
+            return rows
+
+    @cached_property
+    def _firsts(self) -> NDArray[np.int64]:
+        """The first code of each batch."""
+        with self._opened() as file:
+            return np.frombuffer((file.schema.metadata or {}).get(b"first codes", b""), np.int64)
+
+    @contextmanager
+    def _opened(self, options: pa.ipc.IpcReadOptions | None = None) -> Iterator[Any]:
+        if self._held is not None and options is None:
+            yield self._held
+            return
+        with pa.OSFile(str(self.path), "rb") as source:  # no more files are open than are being read
+            yield pa.ipc.open_file(source, options=options)
 
 
 def between(rows: pa.Table | RowFile, low: int, high: int) -> pa.Table:
@@ -64,10 +100,21 @@ def whole(rows: pa.Table | RowFile) -> pa.Table:
     return rows.whole() if isinstance(rows, RowFile) else rows
 
 
-def joined(segments: Sequence[Mapping[str, pa.Table | RowFile]], names: Sequence[str]) -> dict[str, pa.Table]:
-    """These tables over all segments, in memory."""
-    found = {name: [whole(segment[name]) for segment in segments if name in segment] for name in names}
-    return {name: pa.concat_tables(parts) for name, parts in found.items() if parts}
+def schema_of(rows: pa.Table | RowFile) -> pa.Schema:
+    """The columns of this table, which has a row."""
+    return next(rows.batches()).schema if isinstance(rows, RowFile) else rows.schema
+
+
+def batches(parts: Sequence[pa.Table | RowFile]) -> Iterator[pa.RecordBatch]:
+    """The rows of these tables, one after the other; of those in files no more than a batch is in memory."""
+    for part in parts:
+        yield from part.batches() if isinstance(part, RowFile) else part.to_batches()
+
+
+def all_parts(segments: Sequence[Mapping[str, pa.Table | RowFile]], names: Sequence[str]) -> dict[str, list[Any]]:
+    """These tables, each as the parts of it that the segments have."""
+    found = {name: [segment[name] for segment in segments if name in segment] for name in names}
+    return {name: parts for name, parts in found.items() if parts}
 
 
 def kept_tables(folder: Path, make: Callable[[], Mapping[str, pa.Table]]) -> dict[str, RowFile]:

@@ -20,6 +20,7 @@ EVERYWHERE = {
     "spark.sql.ansi.enabled": "true",  # an overflow is an error, as it is for DuckDB, and not a null
     "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
     "spark.log.structuredLogging.enabled": "false",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
 """What equal results need, and batches that are large enough to be worth a query each."""
 

@@ -5,11 +5,19 @@ The differences that matter are named here: `translated` and `in_doubles`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import pyarrow as pa
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+
+ROWS_AT_ONCE = 50_000
+"""Of rows that Spark has stored, so many are in this process at a time."""
 
 
 class Tables:
@@ -59,6 +67,24 @@ class Tables:
             self.spark.catalog.dropTempView(name)
         for frame in self._kept:
             frame.unpersist()
+
+
+def stored_rows(frame: DataFrame, folder: Path, by: Sequence[str] = ()) -> Iterator[pa.Table]:
+    """These rows, sorted by these columns, in tables of some rows: Spark writes them to `folder`, we read them there.
+
+    To sort, Spark looks at a sample of the rows first, so they are kept meanwhile.
+    """
+    import pyarrow.parquet as parquet
+
+    kept = frame.persist() if by else frame
+    try:
+        (kept.orderBy(*by) if by else kept).write.parquet(f"file://{folder.resolve()}")
+    finally:
+        if by:
+            kept.unpersist()
+    for file in sorted(folder.glob("part-*.parquet")):  # numbered in their order
+        for batch in parquet.ParquetFile(file).iter_batches(ROWS_AT_ONCE):
+            yield pa.Table.from_batches([batch]).replace_schema_metadata()
 
 
 def compiled(expression: Any) -> str:

@@ -17,12 +17,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from weakref import finalize
 
 import pyarrow as pa
 
 from records.canonical import COLUMNS, EVENT_SCHEMA, PASSIVE_EVENTS, conform, empty_relation_sql, row_text_sql
 from records.manifest import Manifest, Part, keep_fact, only_appender, read_facts, read_manifest, swap_manifest
 from records.parts import delete_retired, files_sql, forget_leftovers, small_parts, write_parts
+from records.scratch import held_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -128,16 +130,20 @@ class EventLog:
         """A DuckDB in memory, in UTC, with limits on memory and spill, and the view `events` over the log as it is."""
         import duckdb
 
+        try:
+            spill, release = held_folder(self.data)
+        except OSError:  # no home yet, or one that may only be read: whatever must spill fails, and says so
+            spill, release = self.data / f"spill-{uuid4().hex}", _nothing
         con = duckdb.connect(
             config={
                 "memory_limit": f"{min(MEMORY_LIMIT_BYTES, _machine_bytes() // 2) >> 20}MiB",
                 "threads": threads or THREADS,
-                # DuckDB makes the folder when it must spill and removes it; two connections may not share one.
-                "temp_directory": str(self.data / f"spill-{uuid4().hex}"),
+                "temp_directory": str(spill),  # two connections may not share one
                 "max_temp_directory_size": SPILL_LIMIT,
                 "preserve_insertion_order": False,
             }
         )
+        finalize(con, release)
         con.execute("set TimeZone = 'UTC'")
         con.execute("set enable_progress_bar = false")  # it would be printed among the answers of `python -c` programs
         con.execute(f"create view events as select * from {self.relation_sql()}")
@@ -245,6 +251,10 @@ class EventLog:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _nothing() -> None:
+    """There is no folder to give back."""
 
 
 def _machine_bytes() -> int:

@@ -7,10 +7,9 @@ half-way adds nothing. Rejected rows are kept below `quarantine`, one JSON objec
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +26,13 @@ from records.mapping import Mapping
 from records.parts import quoted
 from records.quarantine import ImportReport, Progress, Quarantine
 from records.reading import Reject, layout_of
+from records.scratch import scratch
 from records.translating import translation_sql
 
 if TYPE_CHECKING:
     import duckdb
 
 __all__ = ["ImportReport", "Progress", "import_customers", "import_events"]
-ABANDONED = timedelta(days=1)
 
 
 def import_events(
@@ -49,21 +48,12 @@ def import_events(
 
     Raises InputError if a file or the mapping cannot be used at all; files before it stay imported.
     """
-    _sweep(log.data, now)
     report = ImportReport()
     for path in files:
         with Quarantine(path, None if dry_run else quarantine, now) as aside:
             appended = _import_file(log, path, mapping, now, aside, dry_run, progress)
             report = report.plus(aside.report(*appended))
     return report
-
-
-def _sweep(data: Path, now: datetime) -> None:
-    """Remove scratch folders that a killed process left: they hold customers' rows. A day old, nobody is using them."""
-    for pattern in ("import-*", "spill-*"):
-        for left in data.glob(pattern):
-            if left.stat().st_mtime < (now - ABANDONED).timestamp():
-                shutil.rmtree(left, ignore_errors=True)
 
 
 def _import_file(
@@ -80,26 +70,22 @@ def _import_file(
     sources, chunks = open_chunks(path, layout, mapping, aside.add)
     if not dry_run:
         log.data.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="import-", dir=None if dry_run else log.data))
-    try:
-        with log.connection() as con:
-            sql = translation_sql(mapping, sources, "chunk", now, layout.format == "jsonl")
-            read = 0
-            with pq.ParquetWriter(scratch / "rows.parquet", _STAGED, compression="lz4") as writer:
-                for chunk in chunks:
-                    writer.write_table(_translated(con, sql, chunk, path, aside.add))
-                    read += len(chunk.lines)
-                    if progress is not None:
-                        progress(path, read)
-            staged = f"read_parquet({quoted(scratch / 'rows.parquet')})"
-            identified = f"read_parquet({quoted(scratch / 'identified.parquet')})"
-            con.execute(
-                f"copy ({identified_sql(staged)}) to {quoted(scratch / 'identified.parquet')} (compression lz4)"
-            )
-            appended = log.append_relation(con, identified, dry_run=dry_run)
-        return appended.accepted, appended.duplicates
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    place = tempfile.TemporaryDirectory() if dry_run else scratch(log.data)
+    with place as path_of_it, log.connection() as con:
+        folder = Path(path_of_it)
+        sql = translation_sql(mapping, sources, "chunk", now, layout.format == "jsonl")
+        read = 0
+        with pq.ParquetWriter(folder / "rows.parquet", _STAGED, compression="lz4") as writer:
+            for chunk in chunks:
+                writer.write_table(_translated(con, sql, chunk, path, aside.add))
+                read += len(chunk.lines)
+                if progress is not None:
+                    progress(path, read)
+        staged = f"read_parquet({quoted(folder / 'rows.parquet')})"
+        identified = f"read_parquet({quoted(folder / 'identified.parquet')})"
+        con.execute(f"copy ({identified_sql(staged)}) to {quoted(folder / 'identified.parquet')} (compression lz4)")
+        appended = log.append_relation(con, identified, dry_run=dry_run)
+    return appended.accepted, appended.duplicates
 
 
 MAX_DEPTH = 100  # of JSON: whoever reads it later has less room for nesting than the importer

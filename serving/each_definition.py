@@ -111,6 +111,7 @@ def train_each(home: Home, as_of: datetime, now: datetime, progress: Progress, t
                     treatments=planned,
                     tune_minutes=tune_minutes,
                     answered=load_playbook().topics,
+                    engine=settings.engine.url,
                 )
             )
         except NotEnoughData as error:
@@ -136,6 +137,7 @@ def backtest_each(home: Home, first: datetime, last: datetime, progress: Progres
                 progress,
                 timezone=settings.company.timezone,
                 treatments=lambda until: treatments(home.engine, until),
+                engine=settings.engine.url,
             )
             rows += [{"definition": name, **step} for step in steps]
         except NotEnoughData as error:

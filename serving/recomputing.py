@@ -178,16 +178,19 @@ def _data(home: Home, model: Model) -> Part:
 
 
 def _compared(home: Home, model: Model, row: Outreach, score: Score, run: Run) -> tuple[list[Part], float | None]:
+    from serving.scoring import signals_and_scores
     from training.model import row_hashes
 
     try:
-        signals = model.signals(home.log, run.as_of, [row.customer_id])
+        signals, scores = signals_and_scores(
+            home.settings.engine.url, home.log, model, run.as_of, [row.customer_id], rollup=False
+        )
         hashes = row_hashes(signals, model.signal_names)
     except ModelError as error:  # this version of Pehle makes other signals
         return [Part(part="signals", same=False, said=str(error))], None
     if not hashes:
         return [Part(part="signals", same=False, said="the log knows nothing of this customer before the cutoff")], None
-    probability = float(model.predict(signals)[0])
+    probability = float(scores[0])
     # Whoever was scored without reasons was also planned without them.
     wanted = score.reasons or row.reasons
     reasons = reasons_of(model, signals, home.settings.company.currency)[0] if wanted else []

@@ -24,6 +24,7 @@ from serving.triggers import find, people_sql
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from training.evaluation import Floats
     from training.labels import ChurnOptions
     from training.model import Model
 
@@ -84,13 +85,7 @@ def score(
 
     churn = definitions(settings.churn)[definition]
     who = active_customers(log, as_of, churn)
-    if settings.engine.url:
-        from training.spark_scoring import scored_on_spark
-
-        signals, scores = scored_on_spark(settings.engine.url, log, model, as_of, who)
-    else:
-        signals = model.signals(log, as_of, who, rollup=True)
-        scores = model.predict(signals)
+    signals, scores = signals_and_scores(settings.engine.url, log, model, as_of, who, rollup=True)
     probabilities = [float(one) for one in scores]
     customers = [str(one) for one in signals.column("customer_id").to_pylist()]
     bands = [churn.bands.of(one) for one in probabilities]
@@ -109,6 +104,21 @@ def score(
     keep_drift(engine, log, model, run, signals, np.asarray(probabilities))
     keep_expected(engine, run, topics)
     return ScoringRun(run=run, table=_table(customers, as_of, probabilities, bands, said, topics, version))
+
+
+def signals_and_scores(
+    url: str, log: EventLog, model: Model, as_of: datetime, customers: Sequence[str], *, rollup: bool
+) -> tuple[pa.Table, Floats]:
+    """The signals of these customers and their probabilities of leaving, made here or by the Spark at `url`.
+
+    With `rollup` what is made here is kept for the next night.
+    """
+    if url:
+        from training.spark_scoring import scored_on_spark
+
+        return scored_on_spark(url, log, model, as_of, customers)
+    signals = model.signals(log, as_of, customers, rollup=rollup)
+    return signals, model.predict(signals)
 
 
 def active_customers(log: EventLog, as_of: datetime, churn: ChurnOptions) -> list[str]:

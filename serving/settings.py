@@ -103,7 +103,7 @@ class ImportOptions(Options):
 
 
 class EngineOptions(Options):
-    """What scores everybody: DuckDB and LightGBM in this process if `url` is empty, else the Spark at that address."""
+    """What makes signals and scores: this process with DuckDB and numpy if `url` is empty, else the Spark there."""
 
     url: str = Field(default="", pattern=r"^(local(\[[0-9*]+\])?|(spark|k8s)://.+|yarn)?$")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
-import os
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from records.events import EventLog
 from records.importing import ImportReport, import_events
 from records.mapping import Mapping, load_mapping, shipped_mappings
 from records.reading import MAX_CELL, MAX_LINES_OF_A_ROW
+from records.scratch import LOCK
 
 HEADER = "event_id,customer_id,occurred_at,name"
 GOOD = "e{},C-1,2026-05-01T10:00:00Z,page_viewed"
@@ -506,17 +507,13 @@ def test_a_property_may_have_any_name(log: EventLog, take: Callable[..., ImportR
     assert json.loads(rows(log)[0]["properties"]) == {'a\n"b"': "page_viewed"}
 
 
-def test_what_a_killed_import_left_behind_is_removed_after_a_day(
-    log: EventLog, take: Callable[..., ImportReport], now: datetime
-) -> None:
+def test_what_a_killed_import_left_behind_is_removed(log: EventLog, take: Callable[..., ImportReport]) -> None:
     """The scratch folder holds customers' rows; one that is in use now stays."""
-    for name, age in (
-        ("import-killed", timedelta(days=2)),
-        ("spill-killed", timedelta(days=2)),
-        ("import-busy", timedelta()),
-    ):
+    for name in ("spill-killed", "spill-busy"):
         (log.data / name).mkdir(parents=True)
         (log.data / name / "rows.parquet").write_text("a customer's row", encoding="utf-8")
-        os.utime(log.data / name, times=((now - age).timestamp(),) * 2)
-    take(f"{HEADER}\n{GOOD.format(1)}\n")
-    assert sorted(one.name for one in log.data.glob("*-*")) == ["import-busy"]
+        (log.data / name / LOCK).touch()
+    with (log.data / "spill-busy" / LOCK).open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        take(f"{HEADER}\n{GOOD.format(1)}\n")
+        assert sorted(one.name for one in log.data.glob("*-*")) == ["spill-busy"]

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from features_logs import CUTOFF, PEOPLE, START, log_of, numbered
 from test_model import NAMES, model_of, some_rows, table_of
 
 from features.build import build_signals
 from features.catalog import catalog
+from features.engine import tables_in_order, tables_in_parts
 from features.fitted import Fitted
 from features.spark import session
 from records.errors import ModelError
 from training.candidates import Settings, fit_all
-from training.model import MODEL_FILE
+from training.model import KEYS, MODEL_FILE
 from training.spark_scoring import SCORE, received, scored_on_spark, with_scores
 
 pytest.importorskip("pyspark", reason="Spark is not installed: make spark")
@@ -71,3 +73,28 @@ def test_signals_and_scores_come_from_spark_together(spark: SparkSession, tmp_pa
     signals, scores = scored_on_spark("local[2]", log, model, CUTOFF, PEOPLE[:3])
     assert signals.to_pydict() == here.to_pydict()
     np.testing.assert_allclose(scores, model.predict(here), rtol=1e-9, atol=0)
+
+
+def test_tables_for_files_and_matrices_come_from_spark_too(spark: SparkSession, tmp_path: Path) -> None:
+    """In order they are what this process writes; in parts they hold the same rows; nothing stays in the home."""
+    log = log_of(
+        tmp_path / "a [home] of {ours}",
+        numbered(
+            [
+                {"customer_id": person, "occurred_at": at, "received_at": at, "name": "order_completed"}
+                for person in PEOPLE
+                for at in (START + timedelta(days=day) for day in (0, 3, 31))
+            ]
+        ),
+    )
+    cutoffs = [CUTOFF - timedelta(days=30), CUTOFF]
+    here = pa.concat_tables(tables_in_order("", log, cutoffs, Fitted())).combine_chunks()
+    there = pa.concat_tables(tables_in_order("local[2]", log, cutoffs, Fitted())).combine_chunks()
+    assert there.schema == here.schema
+    assert there.select(KEYS).equals(here.select(KEYS))
+    for name in here.column_names[2:]:
+        one, other = (table.column(name).to_numpy() for table in (here, there))
+        np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-12, err_msg=name)
+    some = pa.concat_tables(tables_in_parts("local[2]", log, cutoffs, Fitted(), PEOPLE[:2], threads=1))
+    assert sorted(some.column("customer_id").to_pylist()) == sorted([*PEOPLE[:2], *PEOPLE[:2]])
+    assert not list(log.data.glob("spill-*"))

@@ -65,6 +65,7 @@ def backtest(
     *,
     timezone: str = "UTC",
     treatments: Treatments | None = None,
+    engine: str = "",
 ) -> list[dict[str, Any]]:
     """One row per stride from `first` to `last`: fitted on what was finished by then, judged on the horizon after.
 
@@ -80,7 +81,7 @@ def backtest(
     rows = []
     cutoff = first
     while cutoff <= last:
-        step = one_step(log, cutoff, churn, issues, training, timezone, treatments)
+        step = one_step(log, cutoff, churn, issues, training, timezone, treatments, engine)
         losses = ", ".join(f"{name} {found['log_loss']:.4f}" for name, found in step.metrics.items())
         say(f"{cutoff:%Y-%m-%d}: {step.customers:,} customers; log loss {losses}")
         rows.append(step.row())
@@ -96,11 +97,12 @@ def one_step(
     training: TrainingOptions,
     timezone: str,
     treatments: Treatments | None,
+    engine: str = "",
 ) -> Step:
     """The candidates as they would have been at the cutoff, and what became of those they scored."""
     known = cutoff + churn.span
     planned = treatments(known) if treatments else None
-    examples = build_examples(log, known, churn, issues, training, timezone=timezone, treatments=planned)
+    examples = build_examples(log, known, churn, issues, training, timezone=timezone, treatments=planned, engine=engine)
     judged = fit_and_judge(examples, training)
     rows, best = judged.rows, judged.best_stored
     return Step(

@@ -124,6 +124,7 @@ def build_examples(
     *,
     timezone: str = "UTC",
     treatments: pa.Table | None = None,
+    engine: str = "",
 ) -> Examples:
     """Signals and labels at every finished cutoff. Reads nothing that happened or became known at or after `as_of`.
 
@@ -131,8 +132,8 @@ def build_examples(
     ----------
     churn, issues, training
         What is predicted, and how many examples; the defaults of the settings.
-    treatments
-        Who was planned for which play, and when (`records.treatments`): what our own messages changed is set right.
+    treatments, engine
+        Who was planned for which play (`records.treatments`), to set their labels right; the Spark that makes signals.
 
     Raises
     ------
@@ -160,7 +161,7 @@ def build_examples(
     order = order_rows(labels, clean.copies, customers, later, unseen, training.seed)
     fitted = fit_signals(log, slices.judge[0], churn, timezone)
     text = learn_to_read(log, as_of, training.seed, progress)
-    X, names = fill_matrix(log, fitted, text.reader, order, training.threads, progress)
+    X, names = fill_matrix(log, fitted, text.reader, order, training.threads, progress, engine)
     return Examples(
         signal_names=names,
         fitted=fitted,

@@ -1,20 +1,19 @@
 """How do the signals of all examples come into one matrix of float32 without ever being there twice?
 
-Signals are built for some customers at a time and put where their rows lie. More than the matrix and one such part is
-never in memory.
+The log is read once. Signals come for some customers at a time and are put where their rows lie: more than the matrix
+and one such part is never in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.cutoffs import microseconds
-from features.pace import in_lines
-from training.row_order import Order
+from training.row_order import Codes, Order
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from records.events import EventLog
     from training.text_reader import TextReader
 
-# Rows of which signals are built at once: half a gigabyte with two hundred signals.
-ROWS_AT_ONCE = 300_000
 KEYS = ("customer_id", "cutoff")
 
 
@@ -35,64 +32,55 @@ def fill_matrix(
     order: Order,
     threads: int,
     progress: Callable[[str], None],
+    engine: str = "",
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """The matrix, one row per example in their order and NaN for no data, and the names of its columns."""
-    from features.build import build_signals
+    """The matrix, one row per example in their order and NaN for no data, and the names of its columns.
+
+    `engine` is the address of the Spark that makes the signals; empty: they are made here.
+    """
+    from features.catalog import catalog
+    from features.engine import tables_in_parts
+    from features.pace import in_lines
 
     readings = reader.readings(log, order.moments[-1]) if reader else None
-    X, names = np.empty((0, 0), dtype=np.float32), tuple[str, ...]()
-    for first, last in parts(order):
-        who = order.customer_ids[first:last]
-        table = build_signals(
-            log,
-            order.moments,
-            fitted=fitted,
-            customers=who,
-            readings=readings,
-            threads=threads,
-            progress=in_lines(progress, "signals: "),
-        )
-        if not names:
-            names = tuple(name for name in table.column_names if name not in KEYS)
-            X = np.empty((len(order), len(names)), dtype=np.float32)
-        place_part(X, names, table, order, first, last)
-        progress(f"signals: {last:,} of {len(order.customer_ids):,} customers × {len(names)}")
+    names = tuple(signal.name for signal in catalog(fitted))
+    X, places, filled = np.empty((len(order), len(names)), dtype=np.float32), Places(order), 0
+    told = in_lines(progress, "signals: ")
+    for table in tables_in_parts(
+        engine, log, order.moments, fitted, order.customer_ids, readings, threads=threads, progress=told
+    ):
+        rows, source = places.of(table)
+        for column, name in enumerate(names):
+            X[rows, column] = table.column(name).to_numpy()[source]
+        filled += len(rows)
+    if filled != len(order):
+        msg = "a customer with a label has no signals"
+        raise AssertionError(msg)
+    progress(f"signals: {len(order.customer_ids):,} customers × {len(names)}")
     return X, names
 
 
-def parts(order: Order) -> Iterator[tuple[int, int]]:
-    """Codes [first, last) of customers who have together about so many rows as may be built at once."""
-    rows = np.cumsum(np.bincount(order.customers, minlength=len(order.customer_ids)))
-    first = 0
-    while first < len(rows):
-        before = rows[first - 1] if first else 0
-        last = max(first + 1, int(np.searchsorted(rows, before + ROWS_AT_ONCE, side="right")))
-        yield first, last
-        first = last
+class Places:
+    """Where do the rows of a table of signals go? A customer may stand in several rows of one moment, or in none."""
 
+    def __init__(self, order: Order) -> None:
+        import pyarrow as pa
 
-def place_part(
-    X: NDArray[np.float32], names: tuple[str, ...], table: pa.Table, order: Order, first: int, last: int
-) -> None:
-    """Put the signals of customers [first, last) where their rows lie. `table` is sorted by cutoff, then customer."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+        self.customers = pa.array(order.customer_ids, pa.string())
+        self.moments = np.asarray([microseconds(moment) for moment in order.moments], np.int64)
+        keys = order.cutoffs * len(self.customers) + order.customers
+        self.rows = np.argsort(keys, kind="stable")
+        self.keys = keys[self.rows]
 
-    codes = pc.index_in(table.column("customer_id"), value_set=pa.array(order.customer_ids, pa.string())).to_numpy()
-    at = table.column("cutoff").to_numpy().astype("datetime64[us]").astype(np.int64)
-    begins = np.searchsorted(at, [microseconds(moment) for moment in order.moments], side="left")
-    ends = np.searchsorted(at, [microseconds(moment) for moment in order.moments], side="right")
-    found = []  # (rows of X, rows of the table)
-    for (_, moment), span in order.spans.items():
-        inside = order.customers[span]
-        a, b = np.searchsorted(inside, [first, last])
-        here = codes[begins[moment] : ends[moment]]
-        place = np.searchsorted(here, inside[a:b])
-        if not np.array_equal(here[np.minimum(place, len(here) - 1)], inside[a:b]):
-            msg = "a customer with a label has no signals"
-            raise AssertionError(msg)
-        found.append((slice(span.start + a, span.start + b), begins[moment] + place))
-    for column, name in enumerate(names):
-        values = table.column(name).to_numpy().astype(np.float32)
-        for rows, place in found:
-            X[rows, column] = values[place]
+    def of(self, table: pa.Table) -> tuple[Codes, Codes]:
+        """Rows of the matrix, and the row of the table that belongs to each."""
+        import pyarrow.compute as pc
+
+        code = pc.index_in(table.column("customer_id"), value_set=self.customers).to_numpy().astype(np.int64)
+        at = table.column("cutoff").to_numpy().astype("datetime64[us]").astype(np.int64)
+        keys = np.searchsorted(self.moments, at) * len(self.customers) + code
+        first, last = (np.searchsorted(self.keys, keys, side) for side in ("left", "right"))
+        count = last - first
+        source = np.repeat(np.arange(len(keys)), count)
+        within = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count)
+        return self.rows[first[source] + within], source

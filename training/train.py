@@ -79,6 +79,7 @@ def train(
     treatments: pa.Table | None = None,
     tune_minutes: float = 0,
     answered: Collection[str] | None = None,
+    engine: str = "",
 ) -> TrainResult:
     """Learns from everything known before `as_of`, stores the run, and puts the winner in use if it earns it.
 
@@ -92,13 +93,15 @@ def train(
         Who was planned for a measured play, and when (`records.treatments`): their labels are set right.
     tune_minutes
         For how long to look for better LightGBM parameters; 0: not at all.
-    answered
-        The topics some message helps with, for the report's coverage; None: not known.
+    answered, engine
+        The topics some message helps with, for the report's coverage (None: not known); the Spark that makes signals.
     """
     from training.registry import Registry
 
     say = progress or (lambda line: None)
-    examples = build_examples(log, as_of, churn, issues, training, say, timezone=timezone, treatments=treatments)
+    examples = build_examples(
+        log, as_of, churn, issues, training, say, timezone=timezone, treatments=treatments, engine=engine
+    )
     tuned = tune(examples, training, tune_minutes, training.seed, say) if tune_minutes else None
     judged = fit_and_judge(examples, training, tuned)
     say("log loss: " + ", ".join(f"{name} {loss:.4f}" for name, loss in judged.losses.items()))

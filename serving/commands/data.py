@@ -175,12 +175,14 @@ def features_build(
 
     Example: pehle features build --as-of 2026-04-01 --out signals.parquet
     """
-    from features.build import write_signals
+    from features.engine import tables_in_order
+    from features.writing import write_signals
     from training.examples import fit_signals
 
     place = opened(home)
     writable(out)
     cutoff = as_of_or_default(place, as_of)
     fitted = fit_signals(place.log, cutoff, place.settings.churn, place.settings.company.timezone)
-    rows = write_signals(place.log, cutoff, out, fitted=fitted, progress=told_pace())
+    url = place.settings.engine.url
+    rows = write_signals(tables_in_order(url, place.log, [cutoff], fitted, progress=told_pace()), out)
     tell(f"{rows} people written to {out}.")

@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from records.events import EventLog
 
@@ -47,14 +49,19 @@ def batches(
         at = np.datetime64(START.replace(tzinfo=None), "us") + seconds.astype("timedelta64[s]")
         yield pa.table(
             {
-                "event_id": pa.array([f"{prefix}{number}" for number in range(done, done + count)]),
-                "customer_id": pa.array([f"C{one}" for one in who]),
+                "event_id": numbered(prefix, np.arange(done, done + count)),
+                "customer_id": numbered("C", who),
                 "occurred_at": pa.array(at).cast(pa.timestamp("us", "UTC")),
                 "name": pa.array(NAMES).take(pa.array(name)),
                 "channel": pa.array(CHANNELS).take(pa.array(draw.integers(0, 4, count))),
                 "amount": pa.array(amount).cast(pa.decimal128(19, 0)).cast(pa.decimal128(18, 4)),
             }
         )
+
+
+def numbered(prefix: str, numbers: Any) -> pa.Array:
+    """These numbers as names."""
+    return pc.binary_join_element_wise(prefix, pa.array(numbers).cast(pa.string()), "")
 
 
 def drawn_log(folder: Path, events: int) -> EventLog:

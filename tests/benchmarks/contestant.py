@@ -40,6 +40,19 @@ def ours(specification: dict[str, Any], *, rollup: bool = False) -> Work:
     return lambda: build_signals(log, cutoffs, fitted=fitted, signals=EIGHTY, rollup=rollup, threads=2)
 
 
+def to_file(specification: dict[str, Any]) -> Work:
+    """Our signals from scratch into a Parquet file, for tables that no memory holds; the rows it has."""
+    from eighty import EIGHTY
+    from ours import fitted_words, log_and_cutoffs
+
+    from features.build import signals_in_order
+    from features.writing import write_signals
+
+    log, cutoffs = log_and_cutoffs(specification)
+    fitted, out = fitted_words(), Path(specification["scratch"]) / "file.parquet"
+    return lambda: write_signals(signals_in_order(log, cutoffs, fitted=fitted, signals=EIGHTY), out)
+
+
 def scan(specification: dict[str, Any]) -> Work:
     """Every column of the log read once, and nothing made of it."""
     from ours import log_and_cutoffs
@@ -59,14 +72,14 @@ def peer(name: str, specification: dict[str, Any]) -> Work:
 def main() -> None:
     """Run it and say what it took."""
     name, specification = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
-    known = {"ours": ours, "tonight": partial(ours, rollup=True), "scan": scan}
+    known = {"ours": ours, "tonight": partial(ours, rollup=True), "scan": scan, "file": to_file}
     work = known[name](specification) if name in known else peer(name, specification)
     before = time.process_time()
     made = work()
     seconds = time.process_time() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    rows = getattr(made, "num_rows", 0)
-    if specification["out"] and rows:
+    rows = made if isinstance(made, int) else getattr(made, "num_rows", 0)
+    if specification["out"] and hasattr(made, "schema"):
         pq.write_table(made, specification["out"])
     sys.stdout.write(json.dumps({"seconds": seconds, "peak": peak, "rows": rows}) + "\n")
 
