@@ -84,9 +84,8 @@ def person(seen: Seen) -> Person:
 
 @lru_cache(maxsize=4)
 def everybody(everyone: Everyone, fitted: Fitted) -> list[Person]:
-    return [
-        person(Seen(events, everyone, everyone.cutoff, fitted)) for _, events in everyone.events.groupby("customer_id")
-    ]
+    found = everyone.events.groupby("customer_id")
+    return [person(Seen(str(who), events, everyone, everyone.cutoff, fitted)) for who, events in found]
 
 
 def enough(groups: Sequence[list[Person]]) -> list[Person] | None:
