@@ -37,7 +37,7 @@ from training.row_order import Order, order_rows
 from training.signal_matrix import fill_matrix
 from training.text_learning import ReaderFit, learn_to_read
 from training.time_slices import Slices, finished_cutoffs, slice_cutoffs
-from training.untreated import untreated
+from training.untreated import Untreated, untreated
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -144,15 +144,7 @@ def build_examples(
     given = imported_cutoffs(log, churn) if churn.definition == "imported" else ()
     cutoffs = finished_cutoffs(as_of, first_event(log, as_of), churn, training, given)
     slices = slice_cutoffs(cutoffs, churn.span)
-    labels = churn_labels(log, slices.finished, churn, as_of, training.threads)
-    if not labels.num_rows and churn.definition != "imported":
-        raise nobody_to_learn_from(log, as_of, churn)
-    clean = untreated(labels, treatments, churn, training.seed)
-    if one_sided(labels, clean.copies, slices):
-        clean = clean.as_they_are()
-    if why := one_sided(labels, clean.copies, slices):
-        remedy = "Import more events, or check [churn] definition, activity and horizon_days."
-        raise NotEnoughData(why, remedy=remedy, needed=FEWEST_OF_EACH)
+    labels, clean = learnable(log, as_of, churn, training, slices, treatments)
     progress(f"labels: {labels.num_rows:,} examples at {len(cutoffs)} cutoffs")
     share = min(1.0, training.max_examples / max(1, labels.num_rows))
     customers = kept_customers(labels, share, training.seed)
@@ -176,6 +168,27 @@ def build_examples(
         text=text,
         notes=(*slices.notes, *clean.notes, *sample_notes(share), *text.notes),
     )
+
+
+def learnable(
+    log: EventLog,
+    as_of: datetime,
+    churn: ChurnOptions,
+    training: TrainingOptions,
+    slices: Slices,
+    treatments: pa.Table | None,
+) -> tuple[pa.Table, Untreated]:
+    """The label table, and which of its rows count how often; an error that says why nothing can be learnt from it."""
+    labels = churn_labels(log, slices.finished, churn, as_of, training.threads)
+    if not labels.num_rows and churn.definition != "imported":
+        raise nobody_to_learn_from(log, as_of, churn)
+    clean = untreated(labels, treatments, churn, training.seed)
+    if one_sided(labels, clean.copies, slices):
+        clean = clean.as_they_are()
+    if why := one_sided(labels, clean.copies, slices):
+        remedy = "Import more events, or check [churn] definition, activity and horizon_days."
+        raise NotEnoughData(why, remedy=remedy, needed=FEWEST_OF_EACH)
+    return labels, clean
 
 
 def contact_moment(
