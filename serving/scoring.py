@@ -215,13 +215,24 @@ def _triggered(log: EventLog, as_of: datetime, customers: list[str]) -> set[str]
 
 
 def topics_of(model: Model, signals: pa.Table, log: EventLog) -> list[list[dict[str, Any]]]:
-    """Per row the likeliest topics, the likeliest first; equal ones in the model's order."""
+    """Per row the likeliest topics, the likeliest first; equal ones in the model's order.
+
+    Each with the probability of a contact about it, the same given any contact, and whether it is sure enough to act.
+    """
     import numpy as np
 
-    names, shares = model.topics(signals, log)
-    order = np.argsort(-shares, axis=1, kind="stable")[:, :KEPT_TOPICS]
+    found = model.topic_chances(signals, log)
+    order = np.argsort(-found.given, axis=1, kind="stable")[:, :KEPT_TOPICS]
     return [
-        [{"topic": names[place], "probability": float(shares[row, place])} for place in order[row]]
+        [
+            {
+                "topic": found.names[place],
+                "probability": float(found.contact[row] * found.given[row, place]),
+                "given_contact": float(found.given[row, place]),
+                "sure": bool(found.sure[row, place]),
+            }
+            for place in order[row]
+        ]
         for row in range(signals.num_rows)
     ]
 

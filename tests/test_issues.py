@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,18 +12,23 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from records.errors import ModelError
 from records.events import EventLog
 from training.evaluation import mean_average_precision
-from training.issue_fitting import fit_topic, topic_cutoffs, topic_rows
+from training.issue_fitting import TOO_SHORT, fit_topic, topic_cutoffs, topic_rows
 from training.issues import IssueModel
 from training.labels import IssueOptions, TrainingOptions
+from training.topic_choice import fit_choice, prior, weighed
 from training.topic_figures import baselines
 from training.topic_properties import contact_properties
-from training.topic_signals import NAMES, PEERS, TopicSignals, known_topics
+from training.topic_ranking import TopicRanking, fit_ranking
+from training.topic_signals import MOST_TOPICS, NAMES, PEERS, TopicSignals, known_topics
+from training.topic_sureness import fit_sureness
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 T = START + timedelta(days=100)
 ISSUES = IssueOptions()
+MONTH = ISSUES.horizon
 TICKET = "support_ticket_opened"
 Row = tuple[str, str, float, str | None, str | None]
 
@@ -164,53 +170,56 @@ def test_a_contact_without_topic_is_no_topic(tmp_path: Path) -> None:
     log = busy_log(tmp_path)
     assert known_topics(log, ISSUES, AS_OF) == ("billing", "delivery", "network", "router")
     signals = TopicSignals(log, ISSUES, known_topics(log, ISSUES, AS_OF), AS_OF)
-    assert topic_rows(log, days(200), signals, AS_OF).truth.any(axis=1).all()
+    assert topic_rows(log, days(200), signals, MONTH, AS_OF).truth.any(axis=1).all()
 
 
 def test_who_was_never_seen_before_the_cutoff_teaches_nothing(tmp_path: Path) -> None:
     log = busy_log(tmp_path, [ticket("newcomer", 210, "network")])
     signals = TopicSignals(log, ISSUES, known_topics(log, ISSUES, AS_OF), AS_OF)
-    assert "newcomer" not in topic_rows(log, days(200), signals, AS_OF).customers
+    assert "newcomer" not in topic_rows(log, days(200), signals, MONTH, AS_OF).customers
 
 
 def test_the_fitted_model_beats_every_baseline_where_habits_differ(tmp_path: Path) -> None:
     log = busy_log(tmp_path)
     result = fit_topic(log, AS_OF, START, ISSUES, TrainingOptions(threads=1))
-    scorer, metrics, notes = result.model.topic, result.metrics, result.notes
+    metrics = result.metrics
     assert result.model.topics == ("billing", "delivery", "network", "router")
-    assert scorer is not None
+    assert result.model.topic is not None
     assert metrics["model_map_3_low"] < metrics["model_map_3"] < metrics["model_map_3_high"]
     assert 0.5 < metrics["model_macro_auroc"] < 1
     assert sum(one["share"] for one in result.by_topic.values()) > 0.9
     assert metrics["model_map_3"] > metrics["most_popular_map_3"] + 0.1
     assert metrics["model_map_3"] >= metrics["same_as_last_map_3"]
-    assert notes == [f"topics are ranked by {scorer.kind}"]
+    assert result.notes == ["topics are ranked by an average of Markov, a conditional logit and trees"]
 
 
 def test_few_contacts_are_ranked_by_what_follows_a_history(tmp_path: Path) -> None:
     rows = [ticket(f"p{number}", day, "ab"[number % 2]) for number in range(20) for day in (5.0, 150.0, 280.0)]
     log = log_of(tmp_path, rows)
     result = fit_topic(log, AS_OF, START, ISSUES, TrainingOptions(threads=1))
-    topics, notes = result.model.topics, result.notes
+    topics = result.model.topics
     assert result.model.topic is None
-    assert notes == ["topics are ranked by markov_history"]
+    assert result.notes == [TOO_SHORT]
     model = IssueModel(options=ISSUES, topics=topics, contact_rate=0.2)
     moments = pa.array([AS_OF] * 3, pa.timestamp("us", tz="UTC"))
     table = pa.table({"customer_id": ["p0", "p1", "new"], "cutoff": moments})
-    found = model.predict(table, np.zeros((3, 0)), log)
+    found = model.predict(table, np.zeros((3, 0)), log).chances
     np.testing.assert_allclose(found.sum(axis=1), 0.2)
     assert found.argmax(axis=1)[:2].tolist() == [0, 1]
 
 
-def test_cutoffs_lie_closer_where_the_log_is_short_and_begin_with_half_a_horizon_of_history() -> None:
-    month = timedelta(days=30)
-    found = topic_cutoffs(AS_OF, month, START)
-    assert found[0] == AS_OF - month
-    assert found[0] - found[1] == month * 3 / 7
-    short = topic_cutoffs(AS_OF, month, AS_OF - 3 * month)
-    assert short[0] - short[1] == month / 7
-    assert short[-1] >= AS_OF - 2.5 * month
-    assert topic_cutoffs(AS_OF, month, AS_OF - month) == []
+def test_cutoffs_lie_closer_where_the_log_is_short_and_have_half_of_its_history() -> None:
+    found = topic_cutoffs(AS_OF, MONTH, AS_OF - 8 * MONTH)
+    assert found[0] == AS_OF - MONTH * 4 / 7
+    assert found[0] - found[1] == MONTH / 7
+    assert found[-1] >= AS_OF - 4 * MONTH
+    long = topic_cutoffs(AS_OF, MONTH, START - timedelta(days=600))
+    assert long[0] - long[1] == MONTH * 3 / 7
+    assert len(long) == 14
+    short = topic_cutoffs(AS_OF, MONTH, AS_OF - 1.5 * MONTH)
+    assert short
+    assert short[-1] >= AS_OF - 0.75 * MONTH
+    assert topic_cutoffs(AS_OF, MONTH, AS_OF - MONTH) == []
 
 
 def test_who_shares_something_with_the_last_contact_speaks_for_its_topic(tmp_path: Path) -> None:
@@ -255,7 +264,142 @@ def test_names_of_properties_are_values(tmp_path: Path) -> None:
 def test_each_baseline_ranks_everybody(tmp_path: Path, name: str) -> None:
     log = busy_log(tmp_path)
     signals = TopicSignals(log, ISSUES, known_topics(log, ISSUES, AS_OF), AS_OF)
-    rows = topic_rows(log, days(250), signals, AS_OF)
+    rows = topic_rows(log, days(250), signals, MONTH, AS_OF)
     scores = baselines(rows.pairs)[name]
     assert np.isfinite(scores).all()
     assert 0.3 < mean_average_precision(rows.truth, scores) < 1
+
+
+def rows_of(customers: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs and truth of customers × 4 topics: whose own share is larger asks about it, nine times in ten."""
+    rng = np.random.default_rng(seed)
+    pairs = np.zeros((customers, 4, len(NAMES)), dtype=np.float32)
+    mine = rng.integers(0, 4, customers)
+    pairs[np.arange(customers), mine, NAMES.index("own_share")] = 0.8
+    popular = np.log(np.array([0.4, 0.3, 0.2, 0.1]))
+    for name in ("popular_all", "popular_28", "popular_14", "popular_7", "popular_3", "popular_1", "after_last"):
+        pairs[:, :, NAMES.index(name)] = popular
+    for name in ("after_history", "after_history_late"):
+        pairs[:, :, NAMES.index(name)] = popular
+    asked = np.where(rng.random(customers) < 0.9, mine, rng.integers(0, 4, customers))
+    return pairs, np.arange(4)[None, :] == asked[:, None]
+
+
+def test_few_customers_leave_the_ranking_near_markov_and_many_do_not() -> None:
+    pairs, truth = rows_of(4_000)
+    few, many = fit_choice(pairs[:20], truth[:20]), fit_choice(pairs, truth)
+    away = [float(np.abs(weighed(pairs, weights) - prior(pairs)).max()) for weights in (few, many)]
+    assert away[0] < 0.6 < 2 < away[1]
+    assert mean_average_precision(truth, weighed(pairs, many)) > 0.9 > mean_average_precision(truth, prior(pairs))
+
+
+def test_trees_have_less_to_say_the_fewer_customers_and_horizons_they_stem_from() -> None:
+    pairs, truth = rows_of(600)
+    say = [
+        fit_ranking(pairs[:rows], truth[:rows], horizons, seed=1, threads=1).of_trees
+        for rows, horizons in ((200, 1.0), (600, 1.0), (600, 6.0))
+    ]
+    assert 0 < say[0] < say[1] < say[2] < 1
+
+
+def test_a_ranking_is_stored_and_read_to_the_bit_and_altered_trees_are_refused() -> None:
+    pairs, truth = rows_of(400)
+    ranking = fit_ranking(pairs, truth, 3.0, seed=1, threads=1)
+    files: dict[str, bytes] = {}
+    stored = json.loads(json.dumps(ranking.to_json(files)))
+    again = TopicRanking.from_json(stored, files, len(NAMES))
+    assert again.log_shares(pairs).tobytes() == ranking.log_shares(pairs).tobytes()
+    parts = [ranking.log_shares(part) for part in (pairs[:7], pairs[7:])]
+    np.testing.assert_array_equal(np.concatenate(parts), ranking.log_shares(pairs))
+    with pytest.raises(ModelError, match="made for"):
+        TopicRanking.from_json(stored, files, len(NAMES) + 1)
+
+
+def test_a_topic_comes_up_more_surely_the_more_contacts_there_are() -> None:
+    rng = np.random.default_rng(2)
+    shares = rng.dirichlet(np.ones(5), 3_000)
+    pairs = np.zeros((3_000, 5, len(NAMES)), dtype=np.float32)
+    busy = rng.integers(0, 2, 3_000) * 7
+    pairs[:, :, NAMES.index("contacts_fading_30")] = busy[:, None]
+    truth = np.zeros(shares.shape, dtype=bool)
+    for row, share in enumerate(shares):
+        truth[row, rng.choice(5, 4 if busy[row] else 1, p=share)] = True
+    sureness = fit_sureness(shares, pairs, truth)
+    given = sureness.given(shares, pairs)
+    assert (given.argmax(axis=1) == shares.argmax(axis=1)).all()
+    for busy_ones in (True, False):
+        rows = (busy > 0) == busy_ones
+        assert given[rows].mean() == pytest.approx(truth[rows].mean(), rel=0.1)
+    sure = given >= sureness.sure_from
+    assert truth[sure].mean() >= 0.5
+    nothing_to_tell = fit_sureness(np.full((500, 5), 0.2), pairs[:500] * 0, np.eye(5, dtype=bool)[np.arange(500) % 5])
+    assert nothing_to_tell.sure_from > 1
+
+
+def test_only_the_first_three_topics_can_be_sure_ones(tmp_path: Path) -> None:
+    log = busy_log(tmp_path)
+    model = fit_topic(log, AS_OF, START, ISSUES, TrainingOptions(threads=1)).model
+    customers = [f"p{number:03d}" for number in range(300)]
+    moments = pa.array([AS_OF] * 300, pa.timestamp("us", tz="UTC"))
+    table = pa.table({"customer_id": customers, "cutoff": moments})
+    found = replace(model, contact_rate=0.3).predict(table, np.zeros((300, 0)), log)
+    assert found.sure.any()
+    assert not found.sure.all()
+    assert (found.given[found.sure] >= model.sureness.sure_from).all()
+    first = np.argsort(-found.given, axis=1, kind="stable")[:, :3]
+    assert np.take_along_axis(found.sure, first, axis=1).sum() == found.sure.sum()
+    np.testing.assert_allclose(found.chances, 0.3 * found.given)
+    never = replace(model, sureness=replace(model.sureness, sure_from=2.0))
+    assert not never.predict(table, np.zeros((300, 0)), log).sure.any()
+
+
+def test_ten_thousand_topics_are_cut_to_the_frequent_ones_and_everybody_is_ranked(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    rows = [ticket(f"p{number % 400}", float(rng.uniform(0, 300)), f"text {number}") for number in range(10_000)]
+    rows += [ticket(f"p{number % 400}", float(rng.uniform(0, 300)), "billing'; --") for number in range(800)]
+    log = log_of(tmp_path, rows)
+    result = fit_topic(log, AS_OF, START, ISSUES, TrainingOptions(threads=1))
+    assert len(result.model.topics) == MOST_TOPICS
+    moments = pa.array([AS_OF] * 2, pa.timestamp("us", tz="UTC"))
+    found = result.model.predict(pa.table({"customer_id": ["p1", "new"], "cutoff": moments}), np.zeros((2, 0)), log)
+    assert np.isfinite(found.given).all()
+    assert [found.names[place] for place in found.given.argmax(axis=1)] == ["billing'; --"] * 2
+
+
+def test_one_topic_only_is_ranked_first_for_everybody(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    log = log_of(tmp_path, [ticket(f"p{number % 300}", float(rng.uniform(0, 300)), "only") for number in range(2_000)])
+    result = fit_topic(log, AS_OF, START, ISSUES, TrainingOptions(threads=1))
+    moments = pa.array([AS_OF], pa.timestamp("us", tz="UTC"))
+    found = result.model.predict(pa.table({"customer_id": ["new"], "cutoff": moments}), np.zeros((1, 0)), log)
+    assert found.names == ("only",)
+    assert found.given[0, 0] > 0.99
+    assert result.metrics["model_map_3"] == 1.0
+
+
+def test_what_became_known_or_happened_later_changes_no_ranking(tmp_path: Path) -> None:
+    files: list[dict[str, bytes]] = [{}, {}]
+    late = [ticket(f"p{number:03d}", 250 + number / 10, "network") for number in range(300)]
+    models = []
+    for number, extra in enumerate(([], late)):
+        log = busy_log(tmp_path / str(number), extra)
+        log_until = fit_topic(log, days(250), START, ISSUES, TrainingOptions(threads=1)).model
+        models.append(json.dumps(log_until.to_json(files[number])))
+    assert models[0] == models[1]
+    assert files[0] == files[1]
+    assert files[0]
+
+
+def test_names_of_properties_of_other_events_are_values(tmp_path: Path) -> None:
+    key = """a"b'; drop/~. $[*]"""
+    customers = [f"p{number}" for number in range(100)]
+    rows = [(who, 90.0, "order_delivered", None, json.dumps({key: place % 2})) for place, who in enumerate(customers)]
+    rows += [(who, 60.0, "order_delivered", None, json.dumps({key: place % 2})) for place, who in enumerate(customers)]
+    rows += [(who, 72.0, TICKET, "ab"[place % 2], None) for place, who in enumerate(customers)]
+    log = EventLog(tmp_path)
+    names = ("customer_id", "occurred_at", "name", "topic", "properties")
+    columns: dict[str, object] = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    columns["occurred_at"] = pa.array([days(row[1]) for row in rows], pa.timestamp("us", tz="UTC"))
+    log.append(pa.table(columns))
+    found = signals_at(log, customers[:2], days(97))
+    assert found["happened_most"][0, 0] > 0.1 > found["happened_most"][0, 1]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,32 +12,40 @@ from numpy.typing import NDArray
 
 from training.candidates import Rows, joined
 from training.evaluation import Floats, log_loss
-from training.issues import UNFITTED, IssueModel, shares
+from training.issues import IssueModel, shares
 from training.labels import IssueOptions, TrainingOptions, issue_labels
 from training.linear import fit_linear
-from training.scorers import Part, Scorer, Signals
-from training.topic_choice import fit_choice
-from training.topic_figures import baselines, cross_entropy, figures_by_topic, macro_auroc, ranking_figures
+from training.scorers import Scorer, Signals
+from training.topic_choice import weighed
+from training.topic_figures import (
+    baselines,
+    cross_entropy,
+    figures_by_topic,
+    macro_auroc,
+    ranking_figures,
+    sure_figures,
+)
 from training.topic_properties import contact_properties
-from training.topic_signals import NAMES, TopicSignals, known_topics
-from training.trees import fit_trees
+from training.topic_ranking import TopicRanking, fit_ranking, says
+from training.topic_signals import TopicSignals, known_topics
+from training.topic_sureness import Sureness, fit_sureness
+from training.topic_trees import softmax
 
 if TYPE_CHECKING:
     from records.events import EventLog
 
 # With fewer contacts than this nothing is fitted: what follows a customer's history (Markov) ranks the topics.
-FEWEST_CONTACTS = 150
+FEWEST_CONTACTS = 100
 # The contact model looks at so many of the newest cutoffs: how often people call changes with the year.
 CONTACT_CUTOFFS = 6
-# So many cutoffs fit, a seventh to three sevenths of a horizon apart: close where the log is short.
-TOPIC_CUTOFFS, PARTS_OF_HORIZON, MOST_PARTS = 14, 7, 3
-TOPIC_ROUNDS, TOPIC_BAGS = 150, 2
-# Customer × topic pairs to learn from, at most; above it customers are sampled. Bounds the matrix to some 500 MB.
-MOST_PAIRS = 1_500_000
-MARKOV, CHOICE, LIGHTGBM = "markov_history", "logistic", "lightgbm"
-# The means of several that also compete, in log-odds.
-BLENDS = {"logistic_markov": (CHOICE, "markov"), "average": (CHOICE, "markov", LIGHTGBM)}
-TOO_SHORT = "the log is shorter than two issue horizons: topics are ranked by what follows a customer's history"
+# A horizon has seven parts. Topics are learnt from what came up in four of them after a cutoff: what somebody asks
+# first is much the same, and more that is recent can be learnt from. So many cutoffs fit, one to three parts apart.
+PARTS_OF_HORIZON, LEARNT_PARTS, TOPIC_CUTOFFS, MOST_PARTS = 7, 4, 14, 3
+# Customer × topic pairs to learn from, at most; above it customers are sampled. Bounds the matrix to some 250 MB.
+MOST_PAIRS = 750_000
+MARKOV, LOGIT, TREES, AVERAGE = "markov_history", "logistic", "lightgbm", "average"
+AS_RANKED = "topics are ranked by an average of Markov, a conditional logit and trees"
+TOO_SHORT = "the log is too short to learn topics from: they are ranked by what follows a customer's history"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,45 +68,37 @@ class IssueResult:
 
 
 def topic_cutoffs(as_of: datetime, horizon: timedelta, first: datetime) -> list[datetime]:
-    """Cutoffs whose horizons are over by `as_of` and which have half a horizon of history, newest first.
+    """Cutoffs to learn topics from, newest first: what they are learnt from is over by `as_of`.
 
-    The newest judges, those within its horizon are purged, so many others fit. A long log spaces them wider: they
-    cover more of the past; never wider than three sevenths of a horizon.
+    Each has at least half the history there is now, and half a horizon: where less is known of everybody, the same
+    signals mean something else. A long log spaces them wider: they cover more of the past.
     """
     part = horizon / PARTS_OF_HORIZON
-    earliest = first + horizon / 2
-    span = (as_of - 2 * horizon - earliest) / part
-    step = int(min(MOST_PARTS, max(1, span // TOPIC_CUTOFFS)))
-    most = TOPIC_CUTOFFS + -(-PARTS_OF_HORIZON // step)
-    found = [as_of - (PARTS_OF_HORIZON + number * step) * horizon / PARTS_OF_HORIZON for number in range(most)]
+    earliest = max(first + (as_of - first) / 2, first + horizon / 2)
+    newest = as_of - LEARNT_PARTS * part
+    step = int(min(MOST_PARTS, max(1, (newest - earliest) / part // TOPIC_CUTOFFS)))
+    found = [as_of - (LEARNT_PARTS + number * step) * horizon / PARTS_OF_HORIZON for number in range(TOPIC_CUTOFFS)]
     return [cutoff for cutoff in found if cutoff >= earliest]
 
 
-def topic_rows(log: EventLog, cutoff: datetime, signals: TopicSignals, until: datetime) -> TopicRows:
-    """Everybody seen before the cutoff who named a topic in its horizon."""
+def topic_rows(log: EventLog, cutoff: datetime, signals: TopicSignals, span: timedelta, until: datetime) -> TopicRows:
+    """Everybody seen before the cutoff who named a topic in the span after it."""
     import pyarrow as pa
 
-    labels = issue_labels(log, [cutoff], signals.issues, until)
+    labels = issue_labels(log, [cutoff], signals.issues, until, span=span)
     named = [
-        (str(customer), topic)
+        (str(customer), signals.places[topic])
         for customer, topic in zip(labels["customer_id"].to_pylist(), labels["topic"].to_pylist(), strict=True)
-        if topic in signals.topics
+        if topic in signals.places
     ]
     who = sampled(sorted({customer for customer, _ in named} & signals.seen_before(cutoff)), len(signals.topics))
     position = {customer: row for row, customer in enumerate(who)}
     truth = np.zeros((len(who), len(signals.topics)), dtype=bool)
-    for customer, topic in named:
+    for customer, place in named:
         if customer in position:
-            truth[position[customer], signals.topics.index(topic)] = True
+            truth[position[customer], place] = True
     pairs = signals.at(cutoff, pa.array(who, pa.string())).astype(np.float32)
     return TopicRows(pairs=pairs, truth=truth, customers=tuple(who))
-
-
-def pooled(parts: list[TopicRows]) -> Rows:
-    """Customer × topic pairs as rows for the candidates."""
-    pairs = np.concatenate([part.pairs.reshape(-1, len(NAMES)) for part in parts])
-    y = np.concatenate([part.truth.reshape(-1) for part in parts]).astype(np.float64)
-    return Rows(X=pairs, y=y, recency=np.zeros(len(y)), customers=np.zeros(len(y), dtype=np.int64))
 
 
 def sampled(customers: list[str], topics: int) -> list[str]:
@@ -110,69 +109,74 @@ def sampled(customers: list[str], topics: int) -> list[str]:
     return sorted(sorted(customers, key=lambda one: hashlib.sha256(one.encode()).digest())[:most])
 
 
-def fit_parts(
-    parts: list[TopicRows], names: tuple[str, ...], training: TrainingOptions
-) -> dict[str, tuple[tuple[float, Part], ...]]:
-    """What ranks topics, fitted on these rows: a choice among all signals, one by Markov alone, and trees."""
+def learnt(parts: list[TopicRows], horizons: float, training: TrainingOptions) -> TopicRanking | None:
+    """The ranking fitted on these rows, from so many horizons; None where there are too few."""
+    if sum(len(part.customers) for part in parts) < FEWEST_CONTACTS:
+        return None
     pairs, truth = np.concatenate([part.pairs for part in parts]), np.concatenate([part.truth for part in parts])
-    rows, k, width = pairs.shape
-    found: dict[str, tuple[tuple[float, Part], ...]] = {}
-    if CHOICE in names:
-        found[CHOICE] = ((1.0, fit_choice(pairs, truth)),)
-    if "markov" in names:
-        found["markov"] = ((1.0, fit_choice(pairs, truth, (NAMES.index(UNFITTED),))),)
-    if LIGHTGBM in names:
-        y = truth.reshape(rows * k).astype(np.float64)
-        nobody = np.zeros(len(y))
-        pooled = Rows(X=pairs.reshape(rows * k, width), y=y, recency=nobody, customers=nobody.astype(np.int64))
-        forest = fit_trees(pooled, seed=training.seed, threads=training.threads, rounds=TOPIC_ROUNDS, bags=TOPIC_BAGS)
-        found[LIGHTGBM] = tuple((1 / TOPIC_BAGS, one) for one in forest)
-    return found
-
-
-def scorer_of(name: str, parts: Mapping[str, tuple[tuple[float, Part], ...]]) -> Scorer:
-    """One candidate, made of its parts."""
-    members = BLENDS.get(name, (name,))
-    joined = tuple((weight / len(members), part) for member in members for weight, part in parts[member])
-    return Scorer(kind=name, parts=joined)
+    return fit_ranking(pairs, truth, horizons, seed=training.seed, threads=training.threads)
 
 
 def fit_topic(
     log: EventLog, as_of: datetime, first: datetime, issues: IssueOptions, training: TrainingOptions
 ) -> IssueResult:
-    """The ranking of topics that is best on the newest finished horizon, refitted on all; figures beside baselines."""
-    horizon = issues.horizon
-    cutoffs = topic_cutoffs(as_of, horizon, first)
+    """The ranking of topics, judged on the newest finished horizon beside baselines, then fitted on all there is."""
+    horizon, span = issues.horizon, issues.horizon * LEARNT_PARTS / PARTS_OF_HORIZON
     topics = known_topics(log, issues, as_of)
     result = IssueResult(model=IssueModel(options=issues, topics=topics))
-    if not topics or not cutoffs:
-        result.notes.append(TOO_SHORT if topics else "no topics are known: the score has none")
+    if not topics:
+        result.notes.append("no topics are known: the score has none")
         return result
     properties = contact_properties(log, issues, as_of)
     signals = TopicSignals(log, issues, topics, as_of, training.threads, properties)
-    earlier = [cutoff for cutoff in cutoffs[1:] if cutoff + horizon <= cutoffs[0]][:TOPIC_CUTOFFS]
-    judged = topic_rows(log, cutoffs[0], signals, as_of)
-    fit = [topic_rows(log, cutoff, signals, cutoffs[0]) for cutoff in earlier]
-    scores: dict[str, Floats] = {MARKOV: shares(None, judged.pairs)}
-    if sum(len(part.customers) for part in fit) >= FEWEST_CONTACTS:
-        parts = fit_parts(fit, (CHOICE, "markov", LIGHTGBM), training)
-        for name in (CHOICE, LIGHTGBM, *BLENDS):
-            scores[name] = shares(scorer_of(name, parts), judged.pairs)
-    losses = {name: cross_entropy(judged.truth, score) for name, score in scores.items()} if len(judged.truth) else {}
-    winner = min(losses, key=lambda name: losses[name], default=MARKOV)
-    result.metrics = {f"{name}_log_loss": value for name, value in losses.items()}
-    result.metrics |= ranking_figures(
-        judged.truth, {**baselines(judged.pairs, properties), **scores, "model": scores[winner]}, judged.customers
-    )
-    result.by_topic = figures_by_topic(topics, judged.truth, scores[winner])
-    result.metrics["model_macro_auroc"] = macro_auroc(result.by_topic)
-    result.notes.append(f"topics are ranked by {winner}")
-    if winner != MARKOV:
-        late = [topic_rows(log, cutoff, signals, as_of) for cutoff in cutoffs if cutoff not in earlier]
-        newest = [*late, *fit][:TOPIC_CUTOFFS]
-        scorer = scorer_of(winner, fit_parts(newest, BLENDS.get(winner, (winner,)), training))
-        result.model = IssueModel(options=issues, topics=topics, properties=properties, topic=scorer)
+    judging = as_of - horizon
+    seen: dict[datetime, TopicRows] = {}
+
+    def fitted(until: datetime) -> TopicRanking | None:
+        cutoffs = topic_cutoffs(until, horizon, first)
+        for cutoff in set(cutoffs) - set(seen):
+            seen[cutoff] = topic_rows(log, cutoff, signals, span, until)
+        horizons = (cutoffs[0] + span - cutoffs[-1]) / horizon if cutoffs else 0.0
+        return learnt([seen[cutoff] for cutoff in cutoffs], horizons, training)
+
+    sureness, before = Sureness(), None
+    if judging >= first + horizon / 2:
+        judged = topic_rows(log, judging, signals, horizon, as_of)
+        before = fitted(judging)
+        sureness, before = judge(result, judged, before, properties)
+    ranking = fitted(as_of)
+    if ranking and before:
+        ranking = replace(ranking, of_trees=before.of_trees, of_markov=before.of_markov)
+    result.notes.append(AS_RANKED if ranking else TOO_SHORT)
+    kept = properties if ranking else ()
+    result.model = replace(result.model, properties=kept, topic=ranking, sureness=sureness)
     return result
+
+
+def judge(
+    result: IssueResult, judged: TopicRows, ranking: TopicRanking | None, properties: tuple[str, ...]
+) -> tuple[Sureness, TopicRanking | None]:
+    """Writes the figures of the judging cutoff; how sure the shares are, and the ranking with the says chosen there."""
+    pairs, truth = judged.pairs, judged.truth
+    scores: dict[str, Floats] = {MARKOV: shares(None, pairs)}
+    if ranking and len(truth):
+        logit = weighed(pairs, np.asarray(ranking.weights))
+        scores[LOGIT] = softmax(logit)
+        scores[TREES] = shares(replace(ranking, of_trees=1.0, of_markov=0.0), pairs)
+        scores[AVERAGE] = shares(ranking, pairs)
+    model = scores.get(AVERAGE, scores[MARKOV])
+    sureness = fit_sureness(model, pairs, truth)
+    if len(truth):
+        result.metrics = {f"{name}_log_loss": cross_entropy(truth, score) for name, score in scores.items()}
+        result.metrics |= sure_figures(sureness, model, pairs, truth)
+    ways = {**baselines(pairs, properties), **scores, "model": model}
+    result.metrics |= ranking_figures(truth, ways, judged.customers)
+    result.by_topic = figures_by_topic(result.model.topics, truth, model)
+    result.metrics["model_macro_auroc"] = macro_auroc(result.by_topic)
+    if ranking and len(truth):
+        of_trees, of_markov = says(ranking, pairs, truth)
+        ranking = replace(ranking, of_trees=of_trees, of_markov=of_markov)
+    return sureness, ranking
 
 
 def fit_contact(fit: Rows, judged: Rows) -> tuple[Scorer | None, float, dict[str, float]]:

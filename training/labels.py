@@ -281,18 +281,25 @@ def left_within(labels: pa.Table, churn: ChurnOptions, days: int) -> pa.Table:
 
 
 def issue_labels(
-    log: EventLog, cutoffs: Sequence[datetime], issues: IssueOptions, until: datetime, threads: int = 2
+    log: EventLog,
+    cutoffs: Sequence[datetime],
+    issues: IssueOptions,
+    until: datetime,
+    threads: int = 2,
+    span: timedelta | None = None,
 ) -> pa.Table:
     """Which topics came up: customer_id, cutoff, topic; one row per contact topic in the horizon, sorted.
 
     A contact whose topic is unknown appears with topic null: the customer did contact us, about we know not what.
+    `span`: another length than the horizon's.
     """
-    refuse_unfinished(cutoffs, issues.horizon, until)
+    span = issues.horizon if span is None else span
+    refuse_unfinished(cutoffs, span, until)
     queries = {
         cutoff: f"""
             select distinct customer_id, topic from {log.relation_sql(until)}
             where {named([issues.event])} and occurred_at >= {instant(cutoff)}
-              and occurred_at < {instant(cutoff + issues.horizon)}
+              and occurred_at < {instant(cutoff + span)}
             order by customer_id, topic"""
         for cutoff in sorted(cutoffs)
     }

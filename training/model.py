@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from records.errors import ModelError
 from training.evaluation import Floats
-from training.issues import IssueModel
+from training.issues import IssueModel, TopicChances
 from training.reference import Reference
 from training.scorers import Scorer, scorer_from_json, scorer_to_json
 from training.text_reader import TextReader
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from features.readings import Readings
     from records.events import EventLog
 
-FORMAT = 1
+FORMAT = 2
 MODEL_FILE, MANIFEST_FILE = "model.json", "manifest.json"
 KEYS = ("customer_id", "cutoff")
 
@@ -117,7 +117,12 @@ class Model:
 
         The customers' own contacts are read from the log before each row's cutoff; nothing later is.
         """
-        return self.issues.topics, self.issues.predict(table, matrix(table, self.signal_names), log)
+        found = self.topic_chances(table, log)
+        return found.names, found.chances
+
+    def topic_chances(self, table: pa.Table, log: EventLog) -> TopicChances:
+        """The same, with the chance of any contact, that of each topic given one, and whether it is a sure one."""
+        return self.issues.predict(table, matrix(table, self.signal_names), log)
 
     def save(self, folder: Path) -> str:
         """Writes the model and returns its SHA-256. The same model gives the same bytes."""

@@ -49,6 +49,12 @@ NAMES = {
     "markov": "What follows the last topic (Markov)",
     "markov_history": "What follows the whole history (Markov)",
 }
+# The parts of the model, and their average, which is what is used.
+PARTS = {
+    "logistic": "Conditional logit",
+    "lightgbm": "Trees on top of the logit",
+    "average": "Their average with Markov",
+}
 
 
 def rankings(metrics: Mapping[str, float]) -> list[Ranking]:
@@ -57,7 +63,7 @@ def rankings(metrics: Mapping[str, float]) -> list[Ranking]:
     chosen = metrics.get("model_map_3", float("nan"))
     found = [
         Ranking(
-            name=NAMES.get(name, said(name)),
+            name=(NAMES | PARTS).get(name, said(name)),
             map_3=metrics[f"{name}_map_3"],
             recall_3=metrics.get(f"{name}_recall_3", float("nan")),
             map_interval=interval_of(metrics, name),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from training.evaluation import Floats, auroc, interval, mean_average_precision, recall
 from training.scorers import Signals
 from training.topic_signals import NAMES, PEERS
+from training.topic_sureness import Sureness
 
 # A topic that fewer of the judging customers named has no AUROC worth telling.
 FEWEST_OF_TOPIC = 20
@@ -54,6 +55,18 @@ def ranking_figures(
             found[f"{name}_{measure}"] = figure.value
             found[f"{name}_{measure}_low"], found[f"{name}_{measure}_high"] = figure.low, figure.high
     return found
+
+
+def sure_figures(sureness: Sureness, shares: Floats, pairs: Signals, truth: NDArray[np.bool_]) -> dict[str, float]:
+    """Whom the model is sure of a topic for, how often that topic came up, and how many topics came up per foretold."""
+    given = sureness.given(shares, pairs)
+    sure = given.max(axis=1) >= sureness.sure_from
+    first = np.take_along_axis(truth, given.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return {
+        "sure_customers_share": float(sure.mean()),
+        "sure_right_share": float(first[sure].mean()) if sure.any() else float("nan"),
+        "topics_came_up_per_expected": float(truth.sum() / given.sum()),
+    }
 
 
 def figures_by_topic(topics: Sequence[str], truth: NDArray[np.bool_], scores: Floats) -> dict[str, dict[str, float]]:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 # Half-lives in days of the customer's own contacts, and of the history whose usual followers are looked up.
 FADING = (3, 10, 30, 180)
 LATE, LONG = 10, 60
+# More topics than this are no kinds of problems but texts: the rarer ones are never ranked. Bounds tables of topics by
+# topics, and the matrix of customers by topics.
+MOST_TOPICS = 200
 NAMES = (
     *(f"own_fading_{days}" for days in FADING),
     "own_share", "own_count", "days_since_own", "is_last",
@@ -56,12 +59,16 @@ def signal_names(properties: Sequence[str]) -> tuple[str, ...]:
 
 
 def known_topics(log: EventLog, issues: IssueOptions, until: datetime) -> tuple[str, ...]:
-    """Every topic named before `until`, sorted. Empty where the log has none. Null is unknown, never a topic."""
+    """The topics named before `until`, sorted; the most frequent ones, if there are very many.
+
+    Empty where the log has none. Null is unknown, never a topic.
+    """
     with log.connection() as connection:
         rows = connection.execute(f"""
-            select distinct topic from {log.relation_sql(until)}
-            where {named([issues.event])} and topic is not null and topic <> '' order by topic""").fetchall()
-    return tuple(row[0] for row in rows)
+            select topic from {log.relation_sql(until)}
+            where {named([issues.event])} and topic is not null and topic <> ''
+            group by topic order by count(*) desc, topic limit {MOST_TOPICS}""").fetchall()
+    return tuple(sorted(row[0] for row in rows))
 
 
 class TopicSignals:
@@ -86,8 +93,8 @@ class TopicSignals:
             from {log.relation_sql(until)}
             where {named([issues.event])} and topic in ({", ".join(map(literal, topics)) or "null"})
             order by customer_id, occurred_at, event_id""").to_arrow_table()
-        codes = {topic: code for code, topic in enumerate(self.topics)}
-        self.topic = np.array([codes[name] for name in contacts.column("topic").to_pylist()], dtype=np.int64)
+        self.places = {topic: code for code, topic in enumerate(self.topics)}
+        self.topic = np.array([self.places[name] for name in contacts.column("topic").to_pylist()], dtype=np.int64)
         self.customer = contacts.column("customer_id").combine_chunks()
         self.person: Codes = self.customer.dictionary_encode().indices.to_numpy().astype(np.int64)
         self.occurred = contacts.column("occurred").to_numpy()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from features.cutoffs import microseconds
 from training.labels import IssueOptions, instant, named
 from training.populations import literal
+from training.topic_properties import dynamic_value
 
 if TYPE_CHECKING:
     from records.events import EventLog
@@ -33,6 +34,7 @@ def trace_table(moment: datetime) -> str:
 def trace_sql(log: EventLog, issues: IssueOptions, moment: datetime) -> str:
     """Distinct (customer_id, trace) of the last weeks, known before the moment."""
     near, far = instant(moment - timedelta(days=NEAR_DAYS)), instant(moment - timedelta(days=FAR_DAYS))
+    value = dynamic_value("key")
     window = f"case when occurred_at >= {near} then '{NEAR_DAYS} ' else '{FAR_DAYS} ' end || name"
     return f"""
         with recent as (
@@ -44,8 +46,7 @@ def trace_sql(log: EventLog, issues: IssueOptions, moment: datetime) -> str:
             where properties is not null and properties <> '{{}}')
         select customer_id, name as trace from recent
         union select customer_id, name || '|' || product from recent where product is not null
-        union select customer_id, name || '|' || key || '=' || (properties ->> ('$."' || key || '"')) from keyed
-            where length(properties ->> ('$."' || key || '"')) <= 24"""
+        union select customer_id, name || '|' || key || '=' || {value} from keyed where length({value}) <= 24"""
 
 
 def lift_sql(
