@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from training.calibration import (
     Calibration,
     best_map,
+    beta_inputs,
     fit_beta,
     fit_isotonic,
     fit_map,
     fit_shift,
     holds,
     log_odds,
+    newton,
     out_of_fold,
     sigmoid,
 )
@@ -249,3 +252,13 @@ def test_a_map_learnt_from_few_leavers_and_nearly_constant_scores_does_not_run_a
         y[rng.choice(755, 42, replace=False)] = 1
         mapped = out_of_fold("beta", y, p, np.arange(755) // 3)
         assert log_loss(y, mapped) < log_loss(y, np.full(755, 42 / 755)) + 0.02
+
+
+def test_the_last_digits_do_not_depend_on_the_number_of_processors() -> None:
+    y, p = honest(3, count=250_000)  # so many that sums are shared out among threads
+
+    def found(threads: int) -> str:
+        with threadpool_limits(limits=threads):
+            return repr((newton(beta_inputs(p), y).tolist(), fit_odds(0, p[:, None], y)))
+
+    assert found(1) == found(2)

@@ -202,6 +202,8 @@ def fit_odds(column: int, X: Signals, y: Floats, weights: Floats | None = None) 
 
     Rows without it have the log-odds of their share of leavers.
     """
+    from threadpoolctl import threadpool_limits
+
     p = np.asarray(X[:, column], dtype=np.float64)
     known = ~np.isnan(p)
     weights = np.ones(len(y)) if weights is None else weights
@@ -209,15 +211,16 @@ def fit_odds(column: int, X: Signals, y: Floats, weights: Floats | None = None) 
     center = float(np.average(z, weights=weights[known])) if known.any() else 0.0
     inputs = np.column_stack([z - center, np.ones(len(z))])
     found = np.zeros(2)
-    for _ in range(30):
-        chance = sigmoid(inputs @ found)
-        times = weights[known]
-        slope = inputs.T @ (times * (chance - y[known])) + 1e-3 * found
-        curve = (inputs * (times * chance * (1 - chance))[:, None]).T @ inputs + 1e-3 * np.eye(2)
-        step = np.linalg.solve(curve, slope)
-        found = found - np.clip(step, -4, 4)
-        if np.abs(step).max() < 1e-9:
-            break
+    with threadpool_limits(limits=1):
+        for _ in range(30):
+            chance = sigmoid(inputs @ found)
+            times = weights[known]
+            slope = inputs.T @ (times * (chance - y[known])) + 1e-3 * found
+            curve = (inputs * (times * chance * (1 - chance))[:, None]).T @ inputs + 1e-3 * np.eye(2)
+            step = np.linalg.solve(curve, slope)
+            found = found - np.clip(step, -4, 4)
+            if np.abs(step).max() < 1e-9:
+                break
     rest = ~known
     share = float(np.average(y[rest], weights=weights[rest])) if rest.sum() > WEAKEST_RIDGE else float(y.mean())
     absent = float(log_odds(np.array([np.clip(share, 0.001, 0.999)]))[0])
