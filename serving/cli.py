@@ -11,7 +11,7 @@ import typer
 
 from records.errors import PehleError
 from serving.commands import data, demo, explaining, models, outreach, own_tables, service, versions
-from serving.commands.shared_options import HomeOption, choose_home, tell
+from serving.commands.shared_options import HomeOption, choose_home, harmless, tell
 
 app = typer.Typer(
     help="Pehle: knows beforehand which customers are about to leave or to hit a problem, and helps before they do.",
@@ -53,7 +53,7 @@ def main() -> None:
     try:
         app()
     except PehleError as error:
-        tell(f"pehle: {error}")
+        tell(f"pehle: {harmless(str(error))}")
         sys.exit(1)
     except OSError as error:  # the disk is full, a folder may not be written, the reader of a pipe went away
         if not isinstance(error, BrokenPipeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -114,3 +115,30 @@ def test_no_worker_outlives_the_web_app(shop: Path, how: signal.Signals) -> None
         finally:
             if app.poll() is None:
                 os.killpg(app.pid, signal.SIGKILL)
+
+
+def test_a_table_of_ones_own_is_imported_listed_and_taken_away(tmp_path: Path) -> None:
+    home, file = tmp_path / "shop", tmp_path / "crm.csv"
+    file.write_bytes("\ufeffcustomer_id,cutoff,भरोसा\r\nbo,2026-05-01,1\r\nbo,2026-05-02,=1+1\r\n".encode())
+    done = pehle("import", "signals", file, "--name", "crm", "--home", home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 accepted, 0 replaced, 0 duplicates, 1 put aside." in done.stdout
+    assert f"{file}:3: भरोसा is not a number ('=1+1')" in done.stdout
+    [table] = json.loads(pehle("import", "tables", "--json", "--home", home).stdout)
+    assert (table["table"], table["rows"], table["columns"]) == ("crm", 1, ["भरोसा"])
+    assert pehle("import", "remove", "signal", "crm", "--home", home).returncode == 2
+    assert pehle("import", "remove", "signals", "crm", "--home", home).stdout == "1 rows of signals 'crm' removed.\n"
+    again = pehle("import", "remove", "signals", "crm", "--home", home)
+    assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+    assert "there are none" in again.stderr
+    assert json.loads(pehle("import", "tables", "--json", "--home", home).stdout) == []
+
+
+def test_no_word_of_a_log_is_an_order_to_the_terminal(tmp_path: Path, shop: Path) -> None:
+    events = "customer_id,occurred_at,name,topic\nbo,2026-05-01,support_ticket_opened,\x1b[31mred\u202eeno\n"
+    (tmp_path / "events.csv").write_text(events, encoding="utf-8")
+    assert pehle("import", "events", tmp_path / "events.csv", "--home", shop).returncode == 0
+    done = pehle("features", "list", "--home", shop)
+    assert done.returncode == 0
+    assert "“\\x1b[31mred\\u202eeno”" in done.stdout
+    assert not {"\x1b", "\u202e"} & set(done.stdout)

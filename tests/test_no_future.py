@@ -69,7 +69,10 @@ def past(draw: random.Random) -> list[dict[str, Any]]:
     rows = drawn(
         draw, ((at, min(draw.choice(late), CUTOFF - at - timedelta(microseconds=1))) for at in moments), MORE_NAMES
     )
-    return numbered(rows)
+    gone = [{**row, "customer_id": f"gone {place}"} for place, row in enumerate(rows[:40])]
+    for row in gone:
+        row["occurred_at"] = row["received_at"] = CUTOFF - draw.randrange(100, 150) * DAY
+    return numbered([*rows, *gone])
 
 
 def future(draw: random.Random) -> list[dict[str, Any]]:

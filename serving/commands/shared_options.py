@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ AsOfOption = Annotated[
         help="Use only what was known before T (ISO 8601). Default: UTC midnight after the last event.",
     ),
 ]
+
+# What a terminal obeys or hides behind, but for the tab and the line end; joiners belong to Indian scripts.
+_COMMANDS = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]")
 
 # Set by the option before the command's name: `pehle --home DIR status`.
 _chosen: dict[str, Path] = {}
@@ -116,8 +120,17 @@ def tell(line: str) -> None:
 
 
 def show(line: str = "") -> None:
-    """A line of the answer."""
-    print(line)  # noqa: T201
+    """A line of the answer; what a terminal would obey in it is written out."""
+    print(harmless(line))  # noqa: T201
+
+
+def harmless(text: str) -> str:
+    """The text with control characters, and those that turn the direction of writing, written out.
+
+    >>> harmless("a name with \\x1b[31m and \\u202e, क़\\u200dका")
+    'a name with \\\\x1b[31m and \\\\u202e, क़\\u200dका'
+    """
+    return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def show_json(value: Any) -> None:
