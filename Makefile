@@ -13,7 +13,7 @@ else
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: bench-train bench-sampling gate-attacks run test test-0 test-1 check install serve bench featuretools soak java spark clean
+.PHONY: bench-train bench-sampling gates run test test-0 test-1 check install serve bench featuretools soak java spark clean
 
 run: install
 	@$(BIN)/pehle demo
@@ -76,7 +76,7 @@ bench-train: $(VENV)/.tests
 bench-sampling: $(VENV)/.tests
 	@$(BIN)/python tests/benchmarks/sampling_bench.py
 
-gate-attacks: $(VENV)/.tests
+gates: $(VENV)/.tests
 	@$(BIN)/python tests/benchmarks/gate_attacks.py
 
 soak: $(VENV)/.tests

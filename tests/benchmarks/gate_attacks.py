@@ -1,4 +1,4 @@
-"""How often does the gate let the wrong model through, or keep the right one out? Run by `make gate-attacks`.
+"""How often does the gate let the wrong model through, or keep the right one out? Run by `make gates`.
 
 Each attack is drawn anew with every seed. "Fitted" ones go through all candidates, calibration and judging; the others
 draw what two models say of the judged customers, which is quick enough for hundreds of seeds. A false answer is a
