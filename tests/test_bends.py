@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
+from training import bends
 from training.bends import MOST_BENDS, knots_of, strongest_bends
 from training.calibration import sigmoid
 from training.evaluation import Floats, log_loss
@@ -80,6 +83,21 @@ def test_counts_may_bend_above_zero_and_constants_nowhere() -> None:
     assert knots_of(np.zeros(10)) == []
     assert knots_of(np.r_[np.zeros(9), 1.0]) == []
     assert knots_of(np.zeros(0)) == []
+
+
+def test_a_score_that_just_suffices_does_so_whatever_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = world(6, 0.4, count=ROWS_OF_A_SKETCH)
+    signal, residual, curve = X[:, 2].astype(np.float32).astype(np.float64), y - y.mean(), np.full(len(y), 0.2)
+    for knot in knots_of(signal):
+        scores, found = [], []
+        for threads in (1, 2):
+            with threadpool_limits(limits=threads):
+                scores.append(bends.score_of(np.maximum(signal - knot, 0), signal, residual, curve))
+        monkeypatch.setattr(bends, "FEWEST_SQUARED_ERRORS", max(scores))
+        for threads in (1, 2):
+            with threadpool_limits(limits=threads):
+                found.append(strongest_bends(X[:, 2:3].astype(np.float32), residual, curve))
+        assert found[0] == found[1], scores
 
 
 def test_never_more_than_the_strongest() -> None:

@@ -40,14 +40,19 @@ def strongest_bends(values: NDArray[np.float32], residual: Floats, curve: Floats
     residual, curve
         Of a fitted regression, per row: outcome less probability, and probability × (1 - probability), both times the
         weight of the row.
+
+    One BLAS thread: a score that just suffices must not hang on the order of a sum.
     """
+    from threadpoolctl import threadpool_limits
+
     found: list[tuple[float, int, float]] = []
-    for column in range(values.shape[1]):
-        one = values[:, column].astype(np.float64)
-        for knot in knots_of(one):
-            score = score_of(np.maximum(one - knot, 0.0), one, residual, curve)
-            if score >= FEWEST_SQUARED_ERRORS:
-                found.append((-score, column, knot))
+    with threadpool_limits(limits=1):
+        for column in range(values.shape[1]):
+            one = values[:, column].astype(np.float64)
+            for knot in knots_of(one):
+                score = score_of(np.maximum(one - knot, 0.0), one, residual, curve)
+                if score >= FEWEST_SQUARED_ERRORS:
+                    found.append((-score, column, knot))
     return sorted((column, knot) for _, column, knot in sorted(found)[:MOST_BENDS])
 
 

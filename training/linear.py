@@ -175,11 +175,14 @@ def newton(
 
 def slope_of(inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """The slope of the loss without its penalty, and the probability of each row."""
+    from threadpoolctl import threadpool_limits
+
     slope, p = np.zeros(len(weights)), np.empty(len(y))
-    for part in blocks(len(y)):
-        block = inputs[part].astype(np.float64)
-        p[part] = sigmoid(block @ weights)
-        slope += block.T @ (times[part] * (p[part] - y[part]))
+    with threadpool_limits(limits=1):
+        for part in blocks(len(y)):
+            block = inputs[part].astype(np.float64)
+            p[part] = sigmoid(block @ weights)
+            slope += block.T @ (times[part] * (p[part] - y[part]))
     return slope, p
 
 
