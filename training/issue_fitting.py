@@ -26,7 +26,7 @@ from training.topic_figures import (
     sure_figures,
 )
 from training.topic_properties import contact_properties
-from training.topic_ranking import TopicRanking, fit_ranking, says
+from training.topic_ranking import TopicRanking, fit_ranking
 from training.topic_signals import TopicSignals, known_topics
 from training.topic_sureness import Sureness, fit_sureness
 from training.topic_trees import softmax
@@ -139,14 +139,11 @@ def fit_topic(
         horizons = (cutoffs[0] + span - cutoffs[-1]) / horizon if cutoffs else 0.0
         return learnt([seen[cutoff] for cutoff in cutoffs], horizons, training)
 
-    sureness, before = Sureness(), None
+    sureness = Sureness()
     if judging >= first + horizon / 2:
         judged = topic_rows(log, judging, signals, horizon, as_of)
-        before = fitted(judging)
-        sureness, before = judge(result, judged, before, properties)
+        sureness = judge(result, judged, fitted(judging), properties)
     ranking = fitted(as_of)
-    if ranking and before:
-        ranking = replace(ranking, of_trees=before.of_trees, of_markov=before.of_markov)
     result.notes.append(AS_RANKED if ranking else TOO_SHORT)
     kept = properties if ranking else ()
     result.model = replace(result.model, properties=kept, topic=ranking, sureness=sureness)
@@ -155,8 +152,8 @@ def fit_topic(
 
 def judge(
     result: IssueResult, judged: TopicRows, ranking: TopicRanking | None, properties: tuple[str, ...]
-) -> tuple[Sureness, TopicRanking | None]:
-    """Writes the figures of the judging cutoff; how sure the shares are, and the ranking with the says chosen there."""
+) -> Sureness:
+    """Writes the figures of the judging cutoff, and says how sure the shares were there."""
     pairs, truth = judged.pairs, judged.truth
     scores: dict[str, Floats] = {MARKOV: shares(None, pairs)}
     if ranking and len(truth):
@@ -173,10 +170,7 @@ def judge(
     result.metrics |= ranking_figures(truth, ways, judged.customers)
     result.by_topic = figures_by_topic(result.model.topics, truth, model)
     result.metrics["model_macro_auroc"] = macro_auroc(result.by_topic)
-    if ranking and len(truth):
-        of_trees, of_markov = says(ranking, pairs, truth)
-        ranking = replace(ranking, of_trees=of_trees, of_markov=of_markov)
-    return sureness, ranking
+    return sureness
 
 
 def fit_contact(fit: Rows, judged: Rows) -> tuple[Scorer | None, float, dict[str, float]]:

@@ -1,7 +1,6 @@
 """How are one customer's topics ranked from stored numbers? Markov, a conditional logit and trees, weighed together.
 
-Nothing is switched: how much the trees and Markov have to say is chosen by likelihood on the newest finished horizon,
-drawn to what the amount of data suggests.
+Nothing is switched: how much the trees have to say follows from how much they learnt from.
 """
 
 from __future__ import annotations
@@ -16,13 +15,11 @@ from numpy.typing import NDArray
 from training.evaluation import Floats
 from training.scorers import Signals, Trees, check_trees
 from training.topic_choice import fit_choice, prior, weighed
-from training.topic_trees import fit_topic_trees, grown, softmax
+from training.topic_trees import fit_topic_trees, grown
 
 # Trees have half a say with so many customers to learn from, and half of that if they stem from so many horizons: what
 # was popular in one horizon says little of the next. Markov has this say beside what is fitted.
 HALF_A_SAY, HALF_BY_HORIZONS, MARKOV_SAY = 1_000, 2.0, 0.15
-# What may be chosen, and how many nats of likelihood the squared distance from the suggestion must gain.
-SAYS_OF_TREES, SAYS_OF_MARKOV, PULL = (0.0, 0.25, 0.5, 0.75, 1.0), (0.0, 0.15, 0.3, 0.5), 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,17 +68,3 @@ def fit_ranking(pairs: Signals, truth: NDArray[np.bool_], horizons: float, *, se
     trees = fit_topic_trees(pairs, truth, weighed(pairs, weights), seed=seed, threads=threads)
     suggested = len(pairs) / (len(pairs) + HALF_A_SAY) * horizons / (horizons + HALF_BY_HORIZONS)
     return TopicRanking(weights=tuple(weights), trees=trees, of_trees=suggested, of_markov=MARKOV_SAY)
-
-
-def says(ranking: TopicRanking, pairs: Signals, truth: NDArray[np.bool_]) -> tuple[float, float]:
-    """How much trees and Markov should say: the likeliest on these later customers, drawn to what is suggested."""
-    markov, logit = prior(pairs), weighed(pairs, np.asarray(ranking.weights))
-    trees, wanted = grown(ranking.trees, pairs), truth / np.maximum(truth.sum(axis=1, keepdims=True), 1)
-
-    def loss(of_trees: float, of_markov: float) -> float:
-        shares = softmax(mixed(markov, logit, trees, of_trees, of_markov))
-        away = (of_trees - ranking.of_trees) ** 2 + (of_markov - ranking.of_markov) ** 2
-        return PULL * away - float((wanted * np.log(np.maximum(shares, 1e-12))).sum())
-
-    ways = [(one, other) for one in (ranking.of_trees, *SAYS_OF_TREES) for other in SAYS_OF_MARKOV]
-    return min(ways, key=lambda way: loss(*way))
