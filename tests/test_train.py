@@ -163,7 +163,7 @@ def test_the_stored_model_scores_everybody_eligible_with_risk_and_topics(
     assert topics == TOPICS
     assert chances.shape == (len(people), 3)
     assert (chances > 0).all()
-    assert (chances.sum(axis=1) < 1).all()
+    assert (chances < 1).all()  # several topics may come up: they need not sum to less than 1
     assert model.contributions(table).shape == (len(people), len(model.signal_names))
 
 
