@@ -112,10 +112,11 @@ def test_the_same_labels_give_the_same_model_and_others_another(home: Home, cloc
     pehle(home.path, "train")
     first, second = Registry(home.mlruns).versions()
     assert first["model_sha256"] == second["model_sha256"]
-    changed = write(
-        tmp_path / "more.csv", ["customer_id", "cutoff", "left"], [["C 000", (START + timedelta(days=60)).date(), "no"]]
-    )
-    pehle(home.path, "import", "labels", str(changed), "--name", "cancelled_by_letter")
+    wrote = next(who for who, _, letter in lives() if 200 <= letter < 210)
+    row: list[object] = [wrote, (START + timedelta(days=180)).date(), "no"]
+    changed = write(tmp_path / "more.csv", ["customer_id", "cutoff", "left"], [row])
+    told = pehle(home.path, "import", "labels", str(changed), "--name", "cancelled_by_letter")
+    assert told.startswith("0 accepted, 1 replaced")
     pehle(home.path, "train")
     assert Registry(home.mlruns).versions()[2]["model_sha256"] != first["model_sha256"]
 
