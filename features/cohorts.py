@@ -140,13 +140,17 @@ class Cohorts:
         day, start = (counts.column(name).to_numpy() for name in ("cutoff_day", "start"))
         self._sizes = _sizes(len(self._words), start)
         levels = self._levels(day, counts.column("product").combine_chunks(), start)
-        kinds, value, n = (counts.column(name).to_numpy(zero_copy_only=False) for name in ("kind", "value", "n"))
+        names = pc.unique(counts.column("kind").combine_chunks())
+        kinds = pc.index_in(counts.column("kind"), value_set=names).to_numpy()
+        value, n = (counts.column(name).to_numpy() for name in ("value", "n"))
+        which = {str(name): kinds == place for place, name in enumerate(names.to_pylist())}
         self._counts: list[dict[str, Histogram]] = [
-            {kind: Histogram.of(level[kinds == kind], value[kinds == kind], n[kinds == kind]) for kind in set(kinds)}
-            for level in levels
+            {kind: Histogram.of(level[rows], value[rows], n[rows]) for kind, rows in which.items()} for level in levels
         ]
-        lived = (kinds == "ended") | (kinds == "going")
-        length, ended = value[lived].astype(np.int64), (kinds[lived] == "ended").astype(np.int64)
+        nobody = np.zeros(len(n), dtype=bool)
+        over = which.get("ended", nobody)
+        lived = over | which.get("going", nobody)
+        length, ended = value[lived].astype(np.int64), over[lived].astype(np.int64)
         self._lives = LifeTable(levels[1][lived], levels[2][lived], length, ended, n[lived])
 
     def facts(self, facts: Facts) -> dict[str, Floats]:
