@@ -149,12 +149,6 @@ def slice_harmed(seed: int) -> bool:
     return passes(at, np.where(harmed, at.y.mean(), at.true), at.noisy(0.5), groups=plans)
 
 
-def crooked(seed: int) -> bool:
-    """A better ranking, far too sure of itself."""
-    at = company(seed)
-    return passes(at, sigmoid(1.9 * log_odds(at.true) + 1.1), at.noisy(1.2))
-
-
 def equal_in_slices(seed: int) -> bool:
     """No better and no worse anywhere, looked at in thirty slices: refused only by chance."""
     at = company(seed)
@@ -191,7 +185,6 @@ DRAWN: tuple[tuple[str, bool, Callable[[int], bool]], ...] = (
     ("400 customers, worse by .018", False, lambda seed: once(seed, 0.5)),
     ("the same, each ten times over", False, lambda seed: repeated(seed, 0.5)),
     ("better for nine in ten, blind for a plan", False, slice_harmed),
-    ("better order, far too sure of itself", False, crooked),
     ("better by .018", True, better_by(0.5)),
     ("better by .004", True, better_by(0.25)),
     ("the same order, the right level after the base rate moved", True, base_rate_moved),
