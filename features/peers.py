@@ -221,7 +221,7 @@ def _to_mean(fact: str, t: Columns) -> object:
 
 
 def _began_later(value: float, row: Row) -> tuple[str, str] | None:
-    if value < 2:
+    if round(value) < 2:
         return None
     return plain("Began {d} days later than most with their product", "बाक़ियों से {d} दिन बाद शुरू किया")(value, row)
 
