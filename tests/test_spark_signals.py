@@ -133,7 +133,7 @@ def log() -> Iterator[EventLog]:
 
 
 def test_every_signal_at_several_cutoffs(spark: SparkSession, log: EventLog) -> None:
-    fitted = fit(log, EARLIER, timezone="Europe/Berlin", activity=[], horizon_days=14)
+    fitted = fit(log, EARLIER, timezone="Europe/Berlin", activity=[], horizon_days=30)
     here = build_signals(log, [EARLIER, CUTOFF, ODD], fitted=fitted)
     assert here.column_names[2:] == [signal.name for signal in catalog(fitted)]
     assert here.num_rows > 200
