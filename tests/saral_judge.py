@@ -41,6 +41,7 @@ class Verdict:
     lift_10_hazard: float  # the same for the ranking by the true hazard of this one day
     auroc: float  # on what really happened in the 90 days
     auroc_recency: float
+    auroc_error: float  # standard error of an AUROC of so many leavers and stayers where there is nothing to find
     ece: float
     map_3: dict[str, float]  # of the model and its baselines, on the tickets of the next 30 days
     result: TrainResult
@@ -96,6 +97,7 @@ def judge(folder: Path, *, customers: int, seed: int, causal: bool = True) -> Ve
         lift_10_hazard=top_tenth(hazard[rows], expected[rows]),
         auroc=auroc(y, p),
         auroc_recency=auroc(y, recency),
+        auroc_error=float(np.sqrt((len(y) + 1) / (12 * y.sum() * (len(y) - y.sum())))),
         ece=expected_calibration_error(y, p),
         map_3={name: mean_average_precision(asked, scores) for name, scores in rankings.items()},
         result=result,

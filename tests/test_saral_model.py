@@ -33,6 +33,7 @@ def test_topics_rank_better_than_popularity_and_than_the_last_time(verdict: Verd
 @pytest.mark.slow
 def test_with_the_causal_links_shuffled_there_is_nothing_to_find(tmp_path: Path) -> None:
     shuffled = judge(tmp_path, customers=1_500, seed=SEED, causal=False)
-    assert abs(shuffled.auroc - 0.5) < 0.06
+    assert abs(shuffled.auroc - 0.5) < 2.5 * shuffled.auroc_error < 0.1
     assert shuffled.auroc < shuffled.auroc_recency + 0.06
     assert shuffled.lift_10 < 0.6 * shuffled.lift_10_truth
+    assert not shuffled.result.promoted
