@@ -41,7 +41,7 @@ $(VENV)/.tests: $(VENV)/.installed requirements-dev.lock
 
 # Two halves at once, one a core; Spark's tests have a target of their own.
 test: $(VENV)/.tests
-	@echo "Testing in two halves at once; about ten minutes"
+	@echo "Testing in two halves at once; about a quarter of an hour"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-1 test-0
 
 test-0 test-1: test-%:
