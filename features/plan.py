@@ -23,9 +23,6 @@ from features.signal import Columns, Measure, Signal
 from features.step import Step
 from records.errors import InputError
 
-GIVEN = ("code", "cutoff_day", "cutoff_us", "known_us")
-"""What every row of facts has beside its facts."""
-
 
 @dataclass(frozen=True)
 class RowTable:
