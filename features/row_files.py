@@ -19,12 +19,12 @@ ROWS_PER_BATCH = 65_536
 
 
 class RowFile:
-    """A table in a file, sorted by `code` if it has codes. Only what is asked for is read, into memory of its own."""
+    """A table in a file, sorted by `code` if it has codes. Of what is asked for, the kernel reads what is looked at."""
 
     def __init__(self, path: Path, *, held: bool = False) -> None:
         """`held`: opened once and for all, so that it can be read even when somebody removes it meanwhile."""
         self.path = path
-        self._held = pa.ipc.open_file(pa.OSFile(str(path), "rb")) if held else None
+        self._held = pa.ipc.open_file(pa.memory_map(str(path))) if held else None
 
     @classmethod
     def write(cls, path: Path, rows: pa.Table) -> RowFile:
@@ -50,11 +50,7 @@ class RowFile:
 
     def select(self, names: Sequence[str]) -> pa.Table:
         """Only these columns, of all rows."""
-        with self._opened() as file:
-            places = [file.schema.get_field_index(name) for name in names]
-        with self._opened(pa.ipc.IpcReadOptions(included_fields=places)) as file:
-            rows: pa.Table = file.read_all().replace_schema_metadata()
-            return rows.select(names)
+        return self.whole().select(names)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows, some at a time."""
@@ -75,12 +71,12 @@ class RowFile:
             return np.frombuffer((file.schema.metadata or {}).get(b"first codes", b""), np.int64)
 
     @contextmanager
-    def _opened(self, options: pa.ipc.IpcReadOptions | None = None) -> Iterator[Any]:
-        if self._held is not None and options is None:
+    def _opened(self) -> Iterator[Any]:
+        if self._held is not None:
             yield self._held
             return
-        with pa.OSFile(str(self.path), "rb") as source:  # no more files are open than are being read
-            yield pa.ipc.open_file(source, options=options)
+        with pa.memory_map(str(self.path)) as source:  # no more files are open than are being read
+            yield pa.ipc.open_file(source)
 
 
 def between(rows: pa.Table | RowFile, low: int, high: int) -> pa.Table:

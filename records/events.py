@@ -139,11 +139,11 @@ class EventLog:
                 "memory_limit": f"{min(MEMORY_LIMIT_BYTES, _machine_bytes() // 2) >> 20}MiB",
                 "threads": threads or THREADS,
                 "temp_directory": str(spill),  # two connections may not share one
-                "max_temp_directory_size": SPILL_LIMIT,
                 "preserve_insertion_order": False,
             }
         )
         finalize(con, release)
+        con.execute(f"set max_temp_directory_size = '{SPILL_LIMIT}'")  # in `config` it is shown and not obeyed
         con.execute("set TimeZone = 'UTC'")
         con.execute("set enable_progress_bar = false")  # it would be printed among the answers of `python -c` programs
         con.execute(f"create view events as select * from {self.relation_sql()}")

@@ -60,6 +60,14 @@ def main() -> None:
             said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
             tell(f"pehle: {said}. Check the disk and the rights.")
         sys.exit(1)
+    except Exception as error:
+        import duckdb  # not before: half of the commands start without it
+
+        if not isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+            raise
+        said = str(error).partition("\n")[0].rstrip(".")
+        tell(f"pehle: {harmless(said)}. This needs more room in memory, or for temporary files in the home.")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

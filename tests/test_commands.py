@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.cli import main
 from serving.home import REAL, create_home
 
 PEHLE = (sys.executable, "-m", "serving.cli")
@@ -63,6 +64,22 @@ def test_a_file_that_cannot_be_written_is_one_line_and_no_traceback(shop: Path, 
     done = pehle("features", "build", "--out", tmp_path / "signals.csv", "--home", shop)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert done.stderr.splitlines()[-1].startswith("pehle: ")
+
+
+def test_too_little_room_is_one_line_and_no_traceback(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("records.events.MEMORY_LIMIT_BYTES", 20 << 20)
+    monkeypatch.setattr("records.events.SPILL_LIMIT", "1MB")
+    rows = "".join(f"customer {number},2026-11-01,order_completed\n" for number in range(60_000))
+    (tmp_path / "events.csv").write_text(EVENTS + rows, encoding="utf-8")
+    words = ["pehle", "import", "events", str(tmp_path / "events.csv"), "--home", str(shop)]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert (ended.value.code, said.startswith("pehle: ")) == (1, True)
+    assert "more room in memory" in said
 
 
 def test_the_state_of_an_empty_home_has_no_none_in_it(shop: Path) -> None:

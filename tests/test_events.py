@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -327,6 +328,14 @@ def test_the_connection_is_bounded_and_in_utc(tmp_path: Path) -> None:
     assert found["TimeZone"] == "UTC"
     assert float(found["memory_limit"].split()[0]) <= 3.0 or found["memory_limit"].endswith("MiB")
     assert found["max_temp_directory_size"].endswith("GiB")
+
+
+def test_temporary_files_grow_no_further_than_they_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("records.events.SPILL_LIMIT", "10MB")
+    with EventLog(tmp_path).connection(threads=1) as con:
+        con.execute("set memory_limit = '30MB'")
+        with pytest.raises(duckdb.OutOfMemoryException, match="max_temp_directory_size"):
+            con.execute("create temp table much as select sha256(range::varchar) as text from range(900_000)")
 
 
 def test_what_does_not_fit_into_memory_is_spilled_beside_the_log_and_removed(tmp_path: Path) -> None:
