@@ -29,6 +29,20 @@ def test_the_quiet_hours_are_named_clear_of_now(now: float, quiet_until_at: str,
     assert found == {said: float(at.rstrip("%")) for said, at in expected.items() if at is not None}
 
 
+@pytest.mark.parametrize("now", [7.0, 10.0, 12.0, 14.5, 16.1, 17.9, 18.0, 18.5, 21.0, 22.9])
+def test_neither_now_nor_the_deadline_covers_the_others_words(now: float) -> None:
+    hours = [Hour(hour=hour) for hour in range(7, 23)]
+    drawn = day_chart(hours, WORDS, now=now, decide_by=18.0, quiet_from=21.0, quiet_until=9.0)
+    found = re.findall(r'<text x="([\d.]+)%"[^>]*text-anchor="(\w+)"[^>]*>(Now|Decide)<', drawn)
+    spans = []
+    for x, anchor, said in found:
+        at, wide = 7 + float(x) * 16 / 100, {"Now": 3.1, "Decide": 4.8}[said]
+        spans.append((at - wide, at) if anchor == "end" else (at, at + wide))
+    (one_starts, one_ends), (other_starts, other_ends) = spans
+    assert min(one_ends, other_ends) - max(one_starts, other_starts) < 0.2, spans
+    assert all(starts >= 7 and ends <= 23 for starts, ends in spans)
+
+
 def test_every_second_figure_may_go_and_never_the_line_of_no_difference() -> None:
     words = {-10: "10 fewer", 0: "no difference", 10: "10 more", 20: "20 more"}
     drawn = axis_head(Axis(low=-15, high=25), words)

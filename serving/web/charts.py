@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from markupsafe import Markup
 
@@ -115,14 +116,33 @@ def day_chart(
         minor = "caption minor" if hour.hour % 3 else "caption"
         drawn.append(element("text", f"{hour.hour:02d}:00", x=x(hour.hour), y=floor + 20, class_=minor))
     drawn.append(element("line", x1=0, x2="100%", y1=floor, y2=floor, stroke="var(--edge)"))
-    if decide_by is not None and first <= decide_by <= last:
-        drawn.extend(
-            _upright(
-                x(decide_by), words.decide_by, "var(--neel)", "strong blue", floor, before=decide_by - first > span / 2
-            )
-        )
-    drawn.extend(_upright(x(now), words.now, "var(--ink)", "strong", floor, before=now - first > span * 0.7, dot=True))
+    if decide_by is not None and not first <= decide_by <= last:
+        decide_by = None
+    now_before, decide_before = _sides(now, decide_by, first, last)
+    if decide_by is not None:
+        line = _upright(x(decide_by), words.decide_by, "var(--neel)", "strong blue", floor, before=decide_before)
+        drawn.extend(line)
+    drawn.extend(_upright(x(now), words.now, "var(--ink)", "strong", floor, before=now_before, dot=True))
     return element("svg", *drawn, width="100%", height=152, role="img", aria_label=words.label)
+
+
+def _sides(now: float, decide_by: float | None, first: float, last: float) -> tuple[bool, bool]:
+    """Do the words of now, and those of the deadline, stand before their lines? Where they cover each other least."""
+    span = last - first
+    usual = now - first > span * 0.7, decide_by is not None and decide_by - first > span / 2
+    if decide_by is None:
+        return usual
+
+    def covered(sides: tuple[bool, bool]) -> float:
+        """Hours, on a phone, in which words lie over words or beyond an end."""
+        spans = [
+            (at - room, at) if before else (at, at + room)
+            for at, room, before in zip((now, decide_by), (3.1, 4.8), sides, strict=True)
+        ]
+        both = min(end for _, end in spans) - max(start for start, _ in spans)
+        return max(0.0, both) + sum(max(0.0, first - start) + max(0.0, end - last) for start, end in spans)
+
+    return min((usual, *product((False, True), repeat=2)), key=covered)
 
 
 def _clear_of(now: float, start: float, end: float) -> float | None:
