@@ -142,7 +142,7 @@ def _sides(now: float, decide_by: float | None, first: float, last: float) -> tu
         both = min(end for _, end in spans) - max(start for start, _ in spans)
         return max(0.0, both) + sum(max(0.0, first - start) + max(0.0, end - last) for start, end in spans)
 
-    return min((usual, *product((False, True), repeat=2)), key=covered)
+    return min((usual, *product((False, True), (False, True))), key=covered)
 
 
 def _clear_of(now: float, start: float, end: float) -> float | None:
