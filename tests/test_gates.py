@@ -54,7 +54,16 @@ def test_a_better_base_rate_alone_is_no_knowledge() -> None:
     assert case.winner == "logistic"  # by log loss as it stands
     knows, why = knows_more(case, "logistic")
     assert not knows
-    assert "does not clearly beat recency alone" in why
+    assert "does not clearly rank better than chance" in why
+
+
+def test_to_beat_a_recency_that_misleads_is_no_knowledge() -> None:
+    """Those who came last leave first, and the model draws lots."""
+    misleading, lots = sigmoid(-1.35 - log_odds(RECENCY_SAYS)), sigmoid(-1.5 + 0.05 * NOISE)
+    knows, why = knows_more(judged(Y, recency=misleading, logistic=lots), "logistic")
+    assert not knows
+    assert "does not clearly rank better than chance: AUROC 0." in why
+    assert knows_more(judged(Y, recency=misleading, logistic=TRUE), "logistic")[0]
 
 
 def test_a_clearly_better_model_replaces_and_a_clearly_worse_one_does_not() -> None:

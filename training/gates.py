@@ -21,6 +21,7 @@ from training.evaluation import (
     Estimate,
     Floats,
     auroc,
+    estimate,
     expected_calibration_error,
     interval,
     log_loss,
@@ -78,7 +79,10 @@ def gate(
 
 
 def knows_more(judged: Judged, winner: str) -> tuple[bool, str]:
-    """Does the winner know more than recency alone, beyond chance? And how much."""
+    """Does the winner know more than recency alone, beyond chance? And how much.
+
+    Where recency alone is misleading, beating it is no proof: the order must be better than none at all.
+    """
     rows, floor = judged.rows, judged.scores[RECENCY]
     ours, theirs = (out_of_fold("beta", rows.y, p, rows.customers) for p in (judged.scores[winner], floor))
     loss = paired_difference(rows.y, ours, theirs, rows.customers)
@@ -87,6 +91,12 @@ def knows_more(judged: Judged, winner: str) -> tuple[bool, str]:
         f"by {loss.value:.4f} log loss [{loss.low:.4f}, {loss.high:.4f}] after both were calibrated alike and "
         f"{rank.value:.4f} AUROC [{rank.low:.4f}, {rank.high:.4f}] on {loss.rows:,} customers"
     )
+    order = estimate("auroc", rows.y, judged.scores[winner], rows.customers)
+    if order.low <= 0.5:
+        return False, (
+            f"{winner} does not clearly rank better than chance: AUROC {order.value:.4f} "
+            f"[{order.low:.4f}, {order.high:.4f}] on {order.rows:,} customers"
+        )
     if loss.low > 0 or rank.low > 0:
         return True, f"{winner} beats recency alone {told}"
     return False, f"{winner} does not clearly beat recency alone: {told}"

@@ -99,6 +99,14 @@ def base_rate_alone(seed: int) -> bool:
     )
 
 
+def recency_misleads(seed: int) -> bool:
+    """Those who were here last leave first; the new model knows nothing."""
+    at = company(seed)
+    return passes(
+        replace(at, recency=sigmoid(-2.8 - log_odds(at.recency))), sigmoid(at.rng.normal(-1.4, 0.05, CUSTOMERS)), None
+    )
+
+
 def repeated(seed: int, size: float) -> bool:
     """Each customer is there ten times; to the gate they are one."""
     at = company(seed, 400)
@@ -203,6 +211,7 @@ DRAWN: tuple[tuple[str, bool, Callable[[int], bool]], ...] = (
     ("scores that say nothing of who left", False, unrelated),
     ("the same score for everybody", False, constant),
     ("today's base rate against a stale recency", False, base_rate_alone),
+    ("knows nothing, beside a recency that misleads", False, recency_misleads),
     ("sixty customers judge a model that knows nothing", False, tiny),
     ("worse than the one in use by .001 log loss (errs by .12)", False, worse_by(0.12)),
     ("worse by .004 (errs by .25)", False, worse_by(0.25)),
