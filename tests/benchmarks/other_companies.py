@@ -212,7 +212,9 @@ def plain(examples: Examples, X: NDArray[np.float32]) -> dict[str, Floats]:
 
     rows = examples.rows(examples.slices.finished, unseen=None)
     line = make_pipeline(
-        SimpleImputer(strategy="median", add_indicator=True), StandardScaler(), LogisticRegression(max_iter=300)
+        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+        StandardScaler(),
+        LogisticRegression(max_iter=300),
     )
     trees = LGBMClassifier(verbose=-1, n_jobs=2, random_state=1)
     return {
@@ -240,7 +242,15 @@ def judged(company: Company, folder: Path) -> list[str]:
         gap = paired_difference(y, scores["ours"], p, np.arange(len(y)))
         kind = f"{name}: {found.winner}" if name == "ours" else name
         beside = "" if name == "ours" else f"{gap.value:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
-        cells = [company.name, f"{len(y):,}", f"{y.mean():.3f}", kind, f"{auroc(y, p):.3f}", f"{log_loss(y, p):.4f}"]
+        cells = [
+            company.name,
+            f"{len(y):,}",
+            f"{y.mean():.3f}",
+            kind,
+            f"{p.mean():.3f}",
+            f"{auroc(y, p):.3f}",
+            f"{log_loss(y, p):.4f}",
+        ]
         lines.append("| " + " | ".join([*cells, beside]) + " |")
     return lines
 
@@ -252,7 +262,7 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     arguments.add_argument("--only", nargs="+", choices=list(COMPANIES), default=list(COMPANIES))
     chosen = arguments.parse_args()
-    head = ["company", "judged", "left", "scores", "AUROC", "log loss", "log loss more than ours"]
+    head = ["company", "judged", "left", "scores", "foreseen", "AUROC", "log loss", "log loss more than ours"]
     sys.stdout.write("| " + " | ".join(head) + " |\n|" + " --- |" * len(head) + "\n")
     for name in chosen.only:
         for seed in chosen.seeds:
