@@ -242,7 +242,7 @@ def main(drawn: int = 200, through_all: int = 20, *only: str) -> None:
     sys.stdout.write("| attack | due | promoted | seeds | wrong |\n| --- | --- | --- | --- | --- |\n")
     for attacks, seeds in ((DRAWN, drawn), (FITTED, through_all)):
         for title, due, attack in attacks:
-            if only and not any(word in title for word in only):
+            if not seeds or (only and not any(word in title for word in only)):
                 continue
             promoted = sum(attack(seed) for seed in range(seeds))
             wrong = seeds - promoted if due else promoted
