@@ -1,18 +1,25 @@
-"""Which candidate wins? All is chosen and fitted on earlier slices of time; the newest finished horizon judges."""
+"""Which candidate wins? All is chosen and fitted on earlier slices of time; the newest finished horizon judges.
+
+Candidates that it cannot tell apart are told apart by the walk through earlier cutoffs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from training.calibration import Calibration, best_map, fit_map, holds
-from training.candidates import ORDER, RECENCY, Rows, Settings, fit_all, fit_one
+from training.candidates import ORDER, RECENCY, Rows, Settings, fit_all, fit_one, predicted
 from training.choosing import aged, choose_settings
-from training.evaluation import Floats, log_loss, row_losses
+from training.evaluation import Floats, log_loss, paired_difference, row_losses
 from training.examples import Examples
 from training.labels import TrainingOptions
 from training.scorers import Scorer
+from training.walk import Rehearsal, walk
 
 # Losses nearer than this are a draw: the same numbers summed in another order.
 DRAW = 1e-12
@@ -28,21 +35,36 @@ class Judged:
     losses: Mapping[str, float]
     settings: Settings  # chosen on earlier cutoffs
     raw: Mapping[str, Floats]  # before calibration
+    rehearsals: Sequence[Rehearsal] = ()  # the candidates at earlier cutoffs and at this one
 
     @property
     def rounds(self) -> int:
         """Trees of the LightGBM candidate."""
         return self.settings.rounds
 
-    @property
+    @cached_property
     def winner(self) -> str:
-        """The lowest log loss; the simpler one at a draw."""
-        return lowest(self.losses, tuple(self.losses))
+        """The lowest log loss; of those that are not clearly worse, the one that did best at all rehearsals."""
+        return self._best(tuple(self.losses))
 
-    @property
+    @cached_property
     def best_stored(self) -> str:
         """The best that can be stored: recency alone is a floor, not a model."""
-        return lowest(self.losses, tuple(name for name in self.losses if name != RECENCY))
+        return self._best(tuple(name for name in self.losses if name != RECENCY))
+
+    def _best(self, names: tuple[str, ...]) -> str:
+        best = lowest(self.losses, names)
+        if not self.rehearsals:
+            return best
+        level = tuple(name for name in names if name == best or not self._clearly_worse(name, best))
+        before = {
+            name: float(np.mean([log_loss(one.y, one.scores[name]) for one in self.rehearsals])) for name in level
+        }
+        return lowest(before, level)
+
+    def _clearly_worse(self, name: str, best: str) -> bool:
+        rows = self.rows
+        return paired_difference(rows.y, self.scores[best], self.scores[name], rows.customers).low > 0
 
 
 def lowest(losses: Mapping[str, float], names: tuple[str, ...]) -> str:
@@ -51,12 +73,15 @@ def lowest(losses: Mapping[str, float], names: tuple[str, ...]) -> str:
     return next(name for name in names if losses[name] <= least + DRAW)
 
 
-def fit_and_judge(examples: Examples, training: TrainingOptions, tuned: Mapping[str, Any] | None = None) -> Judged:
+def fit_and_judge(
+    examples: Examples, training: TrainingOptions, tuned: Mapping[str, Any] | None = None, *, walked: bool = True
+) -> Judged:
     """Fits every candidate on the past, and lets the newest finished horizon judge.
 
     The judged fit is a rehearsal of the one to be used: settings chosen on early cutoffs, the calibration map on the
     next slice, then a fit on all that was finished by the judging cutoff. A map that no longer clearly helps there is
-    dropped. `tuned`: LightGBM parameters found by `training.tuning.tune`, for a candidate of their own.
+    dropped. `tuned`: LightGBM parameters found by `training.tuning.tune`, for a candidate of their own. `walked`: are all
+    candidates also rehearsed at earlier cutoffs?
     """
     slices = examples.slices
     settings = choose_settings(examples, training, tuned)
@@ -73,7 +98,10 @@ def fit_and_judge(examples: Examples, training: TrainingOptions, tuned: Mapping[
             fitted[name] = replace(fitted[name], calibration=found)
     scores = {name: fitted[name].calibration.apply(unmapped) for name, unmapped in raw.items()}
     losses = {name: log_loss(rows.y, score) for name, score in scores.items()}
-    return Judged(rows=rows, scores=scores, scorers=fitted, losses=losses, settings=settings, raw=raw)
+    rehearsals = walk(slices, examples.rows, training, settings) if walked else ()
+    return Judged(
+        rows=rows, scores=scores, scorers=fitted, losses=losses, settings=settings, raw=raw, rehearsals=rehearsals
+    )
 
 
 def calibration_maps(
@@ -88,11 +116,6 @@ def calibration_maps(
     fitted = fit_all(rows, settings, seed=training.seed, threads=training.threads, bags=1)
     held = examples.rows(slices.calibrate)
     return {name: best_map(held.y, predicted(scorer, held), held.customers) for name, scorer in fitted.items()}
-
-
-def predicted(scorer: Scorer, rows: Rows) -> Floats:
-    """A candidate's probabilities; recency alone looks at nothing but the time since the last activity."""
-    return scorer.predict(rows.recency[:, None] if scorer.kind == RECENCY else rows.X)
 
 
 def final_scorer(examples: Examples, judged: Judged, training: TrainingOptions) -> Scorer:
