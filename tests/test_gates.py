@@ -83,7 +83,7 @@ def test_what_a_thin_newest_horizon_cannot_tell_the_earlier_ones_do() -> None:
 
 
 def test_earlier_horizons_vouch_where_the_newest_is_silent_and_not_where_it_contradicts() -> None:
-    silent = thin(recency=RECENCY_SAYS, logistic=TRUE)
+    silent = thin(recency=RECENCY_SAYS, logistic=sigmoid(log_odds(RECENCY_SAYS) + 0.2 * NOISE))
     assert not knows_more(silent, "logistic")[0]
     knows, why = knows_more(replace(silent, rehearsals=[rehearsal(2), rehearsal(3)]), "logistic")
     assert knows

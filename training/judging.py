@@ -80,8 +80,8 @@ def fit_and_judge(
 
     The judged fit is a rehearsal of the one to be used: settings chosen on early cutoffs, the calibration map on the
     next slice, then a fit on all that was finished by the judging cutoff. A map that no longer clearly helps there is
-    dropped. `tuned`: LightGBM parameters found by `training.tuning.tune`, for a candidate of their own. `walked`: are all
-    candidates also rehearsed at earlier cutoffs?
+    dropped. `tuned`: LightGBM parameters found by `training.tuning.tune`, for a candidate of their own. `walked`:
+    are the candidates rehearsed at earlier cutoffs too?
     """
     slices = examples.slices
     settings = choose_settings(examples, training, tuned)
