@@ -72,16 +72,6 @@ def thin(**scores: Floats) -> Judged:
     return judged(Y[few], **{name: p[few] for name, p in scores.items()})
 
 
-def test_what_a_thin_newest_horizon_cannot_tell_the_earlier_ones_do() -> None:
-    right = sigmoid(log_odds(TRUE) + 2 * (Y - 0.5))
-    by_luck = sigmoid(log_odds(TRUE) + 0.8 * NOISE + 0.5 * (Y - 0.5))
-    alone = thin(recency=RECENCY_SAYS, logistic=TRUE, lightgbm=by_luck)
-    with_past = replace(alone, rehearsals=[rehearsal(2), rehearsal(3)])
-    assert (alone.winner, with_past.winner, with_past.best_stored) == ("lightgbm", "logistic", "logistic")
-    clear = replace(thin(recency=RECENCY_SAYS, logistic=TRUE, lightgbm=right), rehearsals=with_past.rehearsals)
-    assert clear.winner == "lightgbm"  # what is clear is not asked again
-
-
 def test_earlier_horizons_vouch_where_the_newest_is_silent_and_not_where_it_contradicts() -> None:
     silent = thin(recency=RECENCY_SAYS, logistic=sigmoid(log_odds(RECENCY_SAYS) + 0.2 * NOISE))
     assert not knows_more(silent, "logistic")[0]

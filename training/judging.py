@@ -1,21 +1,15 @@
-"""Which candidate wins? All is chosen and fitted on earlier slices of time; the newest finished horizon judges.
-
-Candidates that it cannot tell apart are told apart by the walk through earlier cutoffs.
-"""
+"""Which candidate wins? All is chosen and fitted on earlier slices of time; the newest finished horizon judges."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from training.calibration import Calibration, best_map, fit_map, holds
 from training.candidates import ORDER, RECENCY, Rows, Settings, fit_all, fit_one, predicted
 from training.choosing import aged, choose_settings
-from training.evaluation import Floats, log_loss, paired_difference, row_losses
+from training.evaluation import Floats, log_loss, row_losses
 from training.examples import Examples
 from training.labels import TrainingOptions
 from training.scorers import Scorer
@@ -42,29 +36,15 @@ class Judged:
         """Trees of the LightGBM candidate."""
         return self.settings.rounds
 
-    @cached_property
+    @property
     def winner(self) -> str:
-        """The lowest log loss; of those that are not clearly worse, the one that did best at all rehearsals."""
-        return self._best(tuple(self.losses))
+        """The lowest log loss; the simpler one at a draw."""
+        return lowest(self.losses, tuple(self.losses))
 
-    @cached_property
+    @property
     def best_stored(self) -> str:
         """The best that can be stored: recency alone is a floor, not a model."""
-        return self._best(tuple(name for name in self.losses if name != RECENCY))
-
-    def _best(self, names: tuple[str, ...]) -> str:
-        best = lowest(self.losses, names)
-        if not self.rehearsals:
-            return best
-        level = tuple(name for name in names if name == best or not self._clearly_worse(name, best))
-        before = {
-            name: float(np.mean([log_loss(one.y, one.scores[name]) for one in self.rehearsals])) for name in level
-        }
-        return lowest(before, level)
-
-    def _clearly_worse(self, name: str, best: str) -> bool:
-        rows = self.rows
-        return paired_difference(rows.y, self.scores[best], self.scores[name], rows.customers).low > 0
+        return lowest(self.losses, tuple(name for name in self.losses if name != RECENCY))
 
 
 def lowest(losses: Mapping[str, float], names: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 The examples of a training run are walked through once more, so that nothing is built twice. Fits are kept small: at
 most `MOST_ROWS` rows each. The words and tables the signals were made with are those of the judging cutoff. The report
-shows the walk, and the candidates that the judging slice cannot tell apart are told apart by it.
+shows the walk, and the gate asks it where the newest horizon is silent.
 """
 
 from __future__ import annotations
