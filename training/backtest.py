@@ -36,7 +36,7 @@ class Step:
     cutoff: datetime
     customers: int
     left_share: float
-    winner: str  # by log loss on these rows
+    winner: str  # on these rows
     metrics: Mapping[str, Mapping[str, float]]  # by candidate
     gain: Estimate  # log loss of recency alone less that of the best model
 

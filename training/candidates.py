@@ -1,7 +1,8 @@
 """Which models compete? Recency alone (the floor), logistic, Pareto/NBD, LightGBM, tuned LightGBM, a mean of two.
 
-One configuration for every log. On some thousands of rows the logistic often wins, on more the trees do: the
-judging slice decides, not fashion. What is chosen at all (`Settings`) is chosen on earlier cutoffs.
+One configuration for every log. The mean of logistic and trees is hard to beat; where one of them alone, or another
+kind, clearly knows more on the judging slice, it is taken. What is chosen at all (`Settings`) is chosen on earlier
+cutoffs.
 """
 
 from __future__ import annotations

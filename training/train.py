@@ -1,8 +1,8 @@
 """Which model should be in use? Examples at many cutoffs, all candidates, the judging slice, the registry, the gate.
 
-The candidates are fitted, stopped and calibrated on earlier slices of time; the best log loss on the newest finished
-horizon wins. The winner's kind is then fitted once more on everything finished (same settings, same rounds), since
-the newest horizon has most to say about the next: its figures are those of the judged fit.
+The candidates are fitted, stopped and calibrated on earlier slices of time; the newest finished horizon judges
+(`training.judging`). The winner's kind is then fitted once more on everything finished (same settings, same rounds),
+since the newest horizon has most to say about the next: its figures are those of the judged fit.
 """
 
 from __future__ import annotations
