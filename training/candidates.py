@@ -129,3 +129,8 @@ def fit_one(kind: str, rows: Rows, settings: Settings, *, seed: int, threads: in
     needed = settings.pair if kind == AVERAGE else (kind,)
     parts = {one: fit_kind(one, rows, settings, seed=seed, threads=threads, bags=bags) for one in needed}
     return mean_of(parts, settings.pair) if kind == AVERAGE else Scorer(kind=kind, parts=parts[kind])
+
+
+def predicted(scorer: Scorer, rows: Rows) -> Floats:
+    """A candidate's probabilities; recency alone looks at nothing but the time since the last activity."""
+    return scorer.predict(rows.recency[:, None] if scorer.kind == RECENCY else rows.X)

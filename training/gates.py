@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.calibration import out_of_fold
 from training.candidates import RECENCY
@@ -78,10 +79,12 @@ def gate(
 
 
 def knows_more(judged: Judged, winner: str) -> tuple[bool, str]:
-    """Does the winner know more than recency alone, beyond chance? And how much."""
+    """Does the winner know more than recency alone, beyond chance? And how much.
+
+    A thin newest horizon may be silent; then all rehearsals are asked together, the same customer being one draw.
+    """
     rows, floor = judged.rows, judged.scores[RECENCY]
-    ours, theirs = (out_of_fold("beta", rows.y, p, rows.customers) for p in (judged.scores[winner], floor))
-    loss = paired_difference(rows.y, ours, theirs, rows.customers)
+    loss = told_more(rows.y, judged.scores[winner], floor, rows.customers)
     rank = difference(judged, judged.scores[winner], floor)
     told = (
         f"by {loss.value:.4f} log loss [{loss.low:.4f}, {loss.high:.4f}] after both were calibrated alike and "
@@ -89,7 +92,28 @@ def knows_more(judged: Judged, winner: str) -> tuple[bool, str]:
     )
     if loss.low > 0 or rank.low > 0:
         return True, f"{winner} beats recency alone {told}"
+    if judged.rehearsals and loss.high >= 0:
+        past = over_rehearsals(judged, winner)
+        if past.low > 0:
+            return True, (
+                f"{winner} beats recency alone by {past.value:.4f} log loss [{past.low:.4f}, {past.high:.4f}] over "
+                f"{len(judged.rehearsals)} cutoffs together; the newest horizon alone cannot tell: {told}"
+            )
     return False, f"{winner} does not clearly beat recency alone: {told}"
+
+
+def told_more(y: Floats, p: Floats, other: Floats, customers: NDArray[np.int64]) -> Estimate:
+    """How much lower the log loss of `p` is, once a map has set both to the level that came."""
+    ours, theirs = (out_of_fold("beta", y, one, customers) for one in (p, other))
+    return paired_difference(y, ours, theirs, customers)
+
+
+def over_rehearsals(judged: Judged, winner: str) -> Estimate:
+    """The same over all rehearsals."""
+    found = judged.rehearsals
+    y, customers = (np.concatenate([getattr(one, name) for one in found]) for name in ("y", "customers"))
+    p, floor = (np.concatenate([one.scores[name] for one in found]) for name in (winner, RECENCY))
+    return told_more(y, p, floor, customers)
 
 
 def difference(judged: Judged, p: Floats, other: Floats) -> Estimate:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from training.calibration import Calibration, best_map, fit_map, holds
-from training.candidates import ORDER, RECENCY, Rows, Settings, fit_all, fit_one
+from training.candidates import ORDER, RECENCY, Rows, Settings, fit_all, fit_one, predicted
 from training.choosing import aged, choose_settings
 from training.evaluation import Floats, log_loss, row_losses
 from training.examples import Examples
 from training.labels import TrainingOptions
 from training.scorers import Scorer
+from training.walk import Rehearsal, walk
 
 # Losses nearer than this are a draw: the same numbers summed in another order.
 DRAW = 1e-12
@@ -28,6 +29,7 @@ class Judged:
     losses: Mapping[str, float]
     settings: Settings  # chosen on earlier cutoffs
     raw: Mapping[str, Floats]  # before calibration
+    rehearsals: Sequence[Rehearsal] = ()  # the candidates at earlier cutoffs and at this one
 
     @property
     def rounds(self) -> int:
@@ -51,12 +53,15 @@ def lowest(losses: Mapping[str, float], names: tuple[str, ...]) -> str:
     return next(name for name in names if losses[name] <= least + DRAW)
 
 
-def fit_and_judge(examples: Examples, training: TrainingOptions, tuned: Mapping[str, Any] | None = None) -> Judged:
+def fit_and_judge(
+    examples: Examples, training: TrainingOptions, tuned: Mapping[str, Any] | None = None, *, walked: bool = True
+) -> Judged:
     """Fits every candidate on the past, and lets the newest finished horizon judge.
 
     The judged fit is a rehearsal of the one to be used: settings chosen on early cutoffs, the calibration map on the
     next slice, then a fit on all that was finished by the judging cutoff. A map that no longer clearly helps there is
-    dropped. `tuned`: LightGBM parameters found by `training.tuning.tune`, for a candidate of their own.
+    dropped. `tuned`: LightGBM parameters found by `training.tuning.tune`, for a candidate of their own. `walked`:
+    are the candidates rehearsed at earlier cutoffs too?
     """
     slices = examples.slices
     settings = choose_settings(examples, training, tuned)
@@ -73,7 +78,10 @@ def fit_and_judge(examples: Examples, training: TrainingOptions, tuned: Mapping[
             fitted[name] = replace(fitted[name], calibration=found)
     scores = {name: fitted[name].calibration.apply(unmapped) for name, unmapped in raw.items()}
     losses = {name: log_loss(rows.y, score) for name, score in scores.items()}
-    return Judged(rows=rows, scores=scores, scorers=fitted, losses=losses, settings=settings, raw=raw)
+    rehearsals = walk(slices, examples.rows, training, settings) if walked else ()
+    return Judged(
+        rows=rows, scores=scores, scorers=fitted, losses=losses, settings=settings, raw=raw, rehearsals=rehearsals
+    )
 
 
 def calibration_maps(
@@ -88,11 +96,6 @@ def calibration_maps(
     fitted = fit_all(rows, settings, seed=training.seed, threads=training.threads, bags=1)
     held = examples.rows(slices.calibrate)
     return {name: best_map(held.y, predicted(scorer, held), held.customers) for name, scorer in fitted.items()}
-
-
-def predicted(scorer: Scorer, rows: Rows) -> Floats:
-    """A candidate's probabilities; recency alone looks at nothing but the time since the last activity."""
-    return scorer.predict(rows.recency[:, None] if scorer.kind == RECENCY else rows.X)
 
 
 def final_scorer(examples: Examples, judged: Judged, training: TrainingOptions) -> Scorer:
