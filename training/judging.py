@@ -48,7 +48,7 @@ class Judged:
 
     @property
     def winner(self) -> str:
-        """The best that can be stored, or recency alone where that has no lower log loss, here and at the rehearsals."""
+        """The best that can be stored, or recency alone where that has no higher log loss, here and before."""
         names = tuple(name for name in self.losses if name in (RECENCY, self.best_stored))
         here = lowest(self.losses, names)
         if here != RECENCY or not self.rehearsals:
