@@ -59,6 +59,12 @@ def test_where_nothing_can_be_written_is_said_first(
     assert (done.returncode, done.stderr.count("\n"), said in done.stderr) == (1, 1, True), done.stderr
 
 
+def test_a_cutoff_that_utc_has_no_year_for_is_a_wrong_word(shop: Path, tmp_path: Path) -> None:
+    far = "0001-01-01T00:00:00+14:00"
+    done = pehle("features", "build", "--as-of", far, "--out", tmp_path / "signals.csv", "--home", shop)
+    assert (done.returncode, "is not a time" in done.stderr) == (2, True), done.stderr
+
+
 def test_a_file_that_cannot_be_written_is_one_line_and_no_traceback(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text(EVENTS, encoding="utf-8")
     assert pehle("import", "events", tmp_path / "events.csv", "--home", shop).returncode == 0
