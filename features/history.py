@@ -33,13 +33,13 @@ Segment = Mapping[str, "pa.Table | RowFile"]
 Everyone = Mapping[str, "Sequence[pa.Table | RowFile]"]
 """By name, the parts of a table of all customers."""
 
-EVENTS_AT_ONCE = 10_000_000
-"""So many events are read at a time: more would spill, fewer would leave more rows of one day to be put together."""
+EVENTS_AT_ONCE = 3_000_000
+"""So many events are read at a time: more take memory, fewer leave more rows of one day to be put together."""
 
 EVENTS_PER_CHUNK = 1_500_000
-"""Customers are taken in chunks of about this many events, and `CELLS_PER_CHUNK` rows of the signal table."""
+"""Customers are taken in chunks of about this many events, and `CELLS_PER_CHUNK` numbers of the signal table."""
 
-CELLS_PER_CHUNK = 250_000
+CELLS_PER_CHUNK = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class History:
     segments: Sequence[Segment]
     everyone: Everyone = field(default_factory=dict)  # rows of all customers, for steps that look at all
 
-    def chunks(self, cutoffs: int) -> list[tuple[int, int]]:
-        """Ranges of customers whose rows are worked on together."""
-        events, cells = np.cumsum(self.events) // EVENTS_PER_CHUNK, np.arange(len(self.events)) * cutoffs
-        ends = np.flatnonzero(np.diff(events + cells // CELLS_PER_CHUNK)) + 1
+    def chunks(self, cells: int) -> list[tuple[int, int]]:
+        """Ranges of customers whose rows are worked on together; `cells` is how many numbers each customer gets."""
+        events, made = np.cumsum(self.events) // EVENTS_PER_CHUNK, np.arange(len(self.events)) * cells
+        ends = np.flatnonzero(np.diff(events + made // CELLS_PER_CHUNK)) + 1
         edges = [0, *(int(end) for end in ends), len(self.events)]
         return [(low, high) for low, high in pairwise(edges) if high > low]
 

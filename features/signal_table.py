@@ -54,7 +54,7 @@ def at_grid(
     if customers is not None:
         chosen = pa.array(sorted(set(customers)), pa.string())
         wanted = pc.is_in(history.ids, value_set=chosen).to_numpy(zero_copy_only=False)
-    for low, high in history.chunks(len(grid.days)):
+    for low, high in history.chunks(len(grid.days) * len(made.signals)):
         if wanted[low:high].any():
             make = partial(_of_chunk, work, history, low, high, wanted[low:high])
             found = make() if kept is None else kept_tables(kept / f"signals-{low}", make)
@@ -65,7 +65,7 @@ def at_grid(
 def peers_at(made: Plan, grid: Grid, everybody: History) -> Cohorts:
     """What everybody's facts at these cutoffs say of peers."""
     leaving, counts = made.fitted.definition, []
-    for low, high in everybody.chunks(len(grid.days)):
+    for low, high in everybody.chunks(len(grid.days) * len(made.signals)):
         asked = np.ones(high - low, dtype=bool)
         facts, _ = facts_at(made.counting, grid, everybody.rows(low, high), everybody.known_us[low:high], asked)
         counts.append(counts_of(facts, leaving))

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from records.model_checks import ModelCheck, checks_of_runs, save_check
+from records.model_checks import checks_of_runs, save_check
 from records.scores import Run
-from serving.model_versions import definition_in
+from serving.model_versions import check_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +33,8 @@ def keep_expected(engine: Engine, run: Run, topics: Sequence[Sequence[Mapping[st
     for ranked in topics:
         for one in ranked:
             chances.setdefault(str(one["topic"]), []).append(float(one["probability"]))
-    save_check(
-        engine,
-        ModelCheck(
-            run_id=run.run_id,
-            kind="topics",
-            definition=definition_in(run.model_version),
-            model_version=run.model_version,
-            as_of=run.as_of,
-            checked_at=run.scored_at,
-            figures={topic: fsum(chances[topic]) for topic in sorted(chances)},
-        ),
-    )
+    figures = {topic: fsum(chances[topic]) for topic in sorted(chances)}
+    save_check(engine, check_of(run, "topics", figures, run.scored_at))
 
 
 def coverage_of(connection: Connection, runs: Collection[Run], answered: Collection[str]) -> Coverage | None:

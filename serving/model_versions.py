@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
+from records.model_checks import Kind, ModelCheck
 from records.scores import Run
 from training.definitions import definitions
 from training.labels import ChurnOptions, Definition
@@ -51,3 +54,16 @@ def churn_of(version: str | None, churn: ChurnOptions) -> Definition:
 def together(runs: Sequence[Run]) -> str:
     """The versions of one scoring, for people: "3", or "prepaid-2, 3"."""
     return ", ".join(run.model_version for run in runs)
+
+
+def check_of(run: Run, kind: Kind, figures: Mapping[str, Any] | None, checked_at: datetime) -> ModelCheck:
+    """What was found when a scoring was looked at again, under the name of whose model it was."""
+    return ModelCheck(
+        run_id=run.run_id,
+        kind=kind,
+        definition=IMPORTED if table_in(run.model_version) else definition_in(run.model_version),
+        model_version=run.model_version,
+        as_of=run.as_of,
+        checked_at=checked_at,
+        figures=figures,
+    )

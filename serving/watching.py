@@ -13,11 +13,11 @@ from sqlalchemy import Engine
 
 from records.errors import InputError, ModelError
 from records.events import EventLog
-from records.model_checks import ModelCheck, foreseen, runs_to_judge, save_check
+from records.model_checks import foreseen, runs_to_judge, save_check
 from records.scores import Run
 from records.treatments import treatments
 from serving.home import Home
-from serving.model_versions import IMPORTED, churn_of, definition_in, table_in
+from serving.model_versions import check_of, churn_of, table_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,18 +36,7 @@ def keep_drift(engine: Engine, log: EventLog, model: Model, run: Run, signals: p
 
     events = recent_events(log, run.as_of) if model.reference.score else {}
     found = drift_of(model.reference, model.signal_names, signals, scores, events)
-    save_check(
-        engine,
-        ModelCheck(
-            run_id=run.run_id,
-            kind="drift",
-            definition=definition_in(run.model_version),
-            model_version=run.model_version,
-            as_of=run.as_of,
-            checked_at=run.scored_at,
-            figures=found.to_json() if found else None,
-        ),
-    )
+    save_check(engine, check_of(run, "drift", found.to_json() if found else None, run.scored_at))
 
 
 def watch(home: Home, until: datetime, now: datetime) -> str:
@@ -65,18 +54,7 @@ def watch(home: Home, until: datetime, now: datetime) -> str:
         if churn is None or not _known(home, run, churn, until):
             continue
         found = look_back(home, run, churn, until)
-        save_check(
-            home.engine,
-            ModelCheck(
-                run_id=run.run_id,
-                kind="matured",
-                definition=IMPORTED if table_in(run.model_version) else definition_in(run.model_version),
-                model_version=run.model_version,
-                as_of=run.as_of,
-                checked_at=now,
-                figures=found.to_json() if found else None,
-            ),
-        )
+        save_check(home.engine, check_of(run, "matured", found.to_json() if found else None, now))
         judged += 1
     return f"{judged} scorings judged by what happened, {len(waiting) - judged} not over yet"
 

@@ -20,6 +20,7 @@ from training.evaluation import (
     measure,
     paired_difference,
     recall,
+    row_ranks,
 )
 
 Y = np.array([0, 0, 1, 1, 0, 1], dtype=float)
@@ -38,6 +39,20 @@ P = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.4])
 )
 def test_measures_equal_the_sum_done_by_hand(name: str, expected: float) -> None:
     assert MEASURES[name](Y, P) == pytest.approx(expected, abs=1e-12)
+
+
+def test_what_rows_add_to_the_auroc_has_it_as_mean_and_follows_a_resample() -> None:
+    assert row_ranks(Y, P).mean() == pytest.approx(6 / 9)  # with ties, as above
+    rng = np.random.default_rng(4)
+    z = rng.normal(0, 1, 3_000)
+    y = (rng.random(3_000) < 1 / (1 + np.exp(1 - z))).astype(float)
+    added = row_ranks(y, z)
+    chosen = draws(np.arange(3_000), 200, 5)
+    exact, quick = (
+        np.array([of(rows) for rows in chosen]) for of in (lambda r: auroc(y[r], z[r]), lambda r: added[r].mean())
+    )
+    assert np.abs(exact - quick).max() < 0.25 * exact.std()
+    assert quick.std() == pytest.approx(exact.std(), rel=0.05)
 
 
 def test_perfect_scores_reach_each_perfect_anchor() -> None:

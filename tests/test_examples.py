@@ -199,7 +199,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Examples:
     """Enough customers for some to be kept out of fitting, built in several parts."""
     log = shop_log(tmp_path_factory.mktemp("large"), customers=2_600, until_day=200)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("features.history.CELLS_PER_CHUNK", 2_000)
+        patch.setattr("features.history.CELLS_PER_CHUNK", 500_000)
         return build_examples(log, START + timedelta(days=170), CHURN, IssueOptions(), TrainingOptions())
 
 
@@ -226,7 +226,7 @@ def test_about_a_tenth_of_the_customers_is_never_seen_in_fitting(large: Examples
 def test_built_in_parts_or_at_once_the_rows_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = shop_log(tmp_path)
     whole = examples_of(log)
-    monkeypatch.setattr("features.history.CELLS_PER_CHUNK", 100)
+    monkeypatch.setattr("features.history.CELLS_PER_CHUNK", 25_000)
     parts = examples_of(log)
     assert parts.X.tobytes() == whole.X.tobytes()
     assert parts.y.tobytes() == whole.y.tobytes()

@@ -10,7 +10,7 @@ import pytest
 
 from training.calibration import log_odds, sigmoid
 from training.candidates import Rows, Settings
-from training.evaluation import Floats, log_loss
+from training.evaluation import Floats, log_loss, paired_difference
 from training.gates import against, knows_more, worse_calibration
 from training.judging import Judged
 from training.opponent import Opponent
@@ -56,7 +56,16 @@ def test_a_better_base_rate_alone_is_no_knowledge() -> None:
     assert case.winner == "logistic"  # by log loss as it stands
     knows, why = knows_more(case, "logistic")
     assert not knows
-    assert "does not clearly beat recency alone" in why
+    assert "does not clearly rank better than chance" in why
+
+
+def test_to_beat_a_recency_that_misleads_is_no_knowledge() -> None:
+    """Those who came last leave first, and the model draws lots."""
+    misleading, lots = sigmoid(-1.35 - log_odds(RECENCY_SAYS)), sigmoid(-1.5 + 0.05 * NOISE)
+    knows, why = knows_more(judged(Y, recency=misleading, logistic=lots), "logistic")
+    assert not knows
+    assert "does not clearly rank better than chance: AUROC 0." in why
+    assert knows_more(judged(Y, recency=misleading, logistic=TRUE), "logistic")[0]
 
 
 def rehearsal(seed: int) -> Rehearsal:
@@ -116,6 +125,30 @@ def test_a_model_that_pays_with_one_group_is_refused() -> None:
     assert "worse for plan fiber" in why
 
 
+def test_a_model_that_is_blind_for_a_few_is_refused_by_the_order_it_gives_them() -> None:
+    """Four hundred customers: too few for their log loss to prove it, enough to see that nobody is told apart."""
+    found = []
+    for seed in range(8):
+        y, p, _ = world(seed)
+        group = np.arange(COUNT) % 10 == 0
+        old = sigmoid(log_odds(p) + 0.5 * NOISE)
+        plans = {"plan": ["fiber" if one else "mobile" for one in group]}
+        found.append(" ".join(worse_slices(rows_of(y), np.where(group, y[group].mean(), p), old, plans)))
+    assert all("plan fiber (AUROC worse by 0." in one for one in found)
+    assert not any("mobile" in one for one in found)
+
+
+def test_a_slice_may_be_worse_by_less_than_a_tie_however_many_prove_it() -> None:
+    rng = np.random.default_rng(5)
+    p = sigmoid(rng.normal(-1.5, 1, 300_000))
+    y = (rng.random(len(p)) < p).astype(float)
+    everybody = {"plan": ["mobile"] * len(p)}
+    nearly, off = (sigmoid(log_odds(p) + size * rng.normal(0, 1, len(p))) for size in (0.1, 0.3))
+    assert paired_difference(y, nearly, p, np.arange(len(p))).high < 0  # worse beyond chance
+    assert not worse_slices(rows_of(y), nearly, p, everybody)
+    assert worse_slices(rows_of(y), off, p, everybody)
+
+
 def test_worse_calibration_is_refused_beyond_chance_only() -> None:
     crooked = sigmoid(2.2 * log_odds(TRUE) + 1.2)
     assert worse_calibration(judged(Y, logistic=crooked), crooked, TRUE)
@@ -125,7 +158,7 @@ def test_worse_calibration_is_refused_beyond_chance_only() -> None:
 
 # ── slices ───────────────────────────────────────────────────────────────────────────────────────────────────
 def rows_of(y: Floats) -> Rows:
-    return judged(y, logistic=TRUE).rows
+    return Rows(X=np.zeros((len(y), 1)), y=y, recency=np.zeros(len(y)), customers=np.arange(len(y)))
 
 
 def test_slices_hold_everybody_once_and_the_rare_share_one() -> None:

@@ -129,7 +129,7 @@ from ours import fitted_words
 from features import history
 from features.build import signals_in_order
 from features.writing import write_signals
-history.EVENTS_AT_ONCE, history.EVENTS_PER_CHUNK, history.CELLS_PER_CHUNK = 100_000, 20_000, 10_000
+history.EVENTS_AT_ONCE, history.EVENTS_PER_CHUNK, history.CELLS_PER_CHUNK = 100_000, 20_000, 300_000
 from records.events import EventLog
 log, out = EventLog(Path(sys.argv[1])), Path(sys.argv[2])
 tables = signals_in_order(log, monthly(END), fitted=fitted_words(), signals=EIGHTY[:30], threads=1)

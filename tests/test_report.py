@@ -157,8 +157,8 @@ def test_of_slices_too_small_to_say_anything_a_few_are_shown_and_the_others_coun
 
 
 def test_a_short_walk_is_said_to_be_one() -> None:
-    assert "The log has no more finished cutoffs" in render(replace(content(), steps=[a_step(0), a_step(1)]))
-    assert "The log has no more finished cutoffs" not in render(content())
+    assert "No other finished cutoff has an earlier one" in render(replace(content(), steps=[a_step(0), a_step(1)]))
+    assert "No other finished cutoff has an earlier one" not in render(content())
 
 
 def test_months_that_do_harm_are_counted_too() -> None:

@@ -9,7 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
 
+import numpy as np
+
 from training.evaluation import MEASURES
+from training.profit import expected_maximum_profit
+
+SHARES = 10_000  # a base rate is told to so many parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +96,24 @@ def _lift(base: float) -> Anchor:
 
 def _empc(base: float) -> Anchor:
     question = "What does a campaign of the best size earn per customer? Value, offer and costs are assumed."
-    useless, perfect = "what asking everybody or nobody earns", "every leaver is asked and nobody else"
     return Anchor(
-        name="Profit (EMPC)", question=question, useless=useless, good="clearly above", perfect=perfect, digits=2
+        name="Profit (EMPC)",
+        question=question,
+        useless=f"{figure(campaign_profit(base, known=False), 2)}: asking everybody or nobody",
+        good="clearly above",
+        perfect=f"{figure(campaign_profit(base, known=True), 2)}: every leaver is asked and nobody else",
+        digits=2,
     )
+
+
+def campaign_profit(base: float, *, known: bool) -> float:
+    """What the assumed campaign earns per customer where it is known who leaves, or nothing of anybody.
+
+    >>> round(campaign_profit(0.5, known=True), 1), campaign_profit(0.0, known=True)
+    (28.0, nan)
+    """
+    left = (np.arange(SHARES) < round(base * SHARES)).astype(np.float64)
+    return expected_maximum_profit(left, left if known else np.zeros(SHARES))
 
 
 KNOWN: dict[str, Callable[[float], Anchor]] = {

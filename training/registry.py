@@ -20,10 +20,10 @@ from typing import Any
 from records.errors import ModelError
 from training.model import Model
 from training.moved_store import move_places
+from training.populations import DEFAULT
 
 NAME = "pehle"
 EXPERIMENT = "pehle"
-DEFAULT = "default"  # the definition that [churn] itself declares
 CHAMPION, PREVIOUS, LATEST = "champion", "previous", "latest"
 MODEL_FOLDER = "model"
 REPLACED = "replaced"  # tag: the number of the version it took over from

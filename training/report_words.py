@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from training.report import Content
 
 # What stands in the table of data and settings, and what it is called there.
+MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 FULL_WALK = 6  # cutoffs; a shorter walk is said to be one
 HASHES = (
     ("data_sha256", "Events, content hash"),
@@ -52,7 +54,8 @@ def summary(content: Content, base: float) -> list[str]:
             f"alone has {figure(floor.value, 4)}, and the same risk for everybody {figure(entropy(base), 4)}. Of a "
             f"leaver and a stayer it puts the leaver first {_hundred(ranks.value)} times in a hundred."
         )
-    sentences.append(f"{'Put in use' if content.promoted else 'Not put in use'}: {content.why}.".replace("..", "."))
+    why = MINUS.sub("\N{MINUS SIGN}", content.why.replace(content.winner, said(content.winner)))
+    sentences.append(f"{'Put in use' if content.promoted else 'Not put in use'}: {why}.".replace("..", "."))
     return sentences
 
 
@@ -85,7 +88,11 @@ def _day(text: str) -> str:
 def walked(content: Content) -> str:
     """How long the walk was, and what it could not be."""
     steps = content.steps
-    short = " The log has no more finished cutoffs." if len(steps) < FULL_WALK else ""
+    short = (
+        " No other finished cutoff has an earlier one to learn from and enough who left and stayed."
+        if len(steps) < FULL_WALK
+        else ""
+    )
     least = max((step.customers for step in steps), default=0)
     thin = f" Fits and judging use at most {MOST_ROWS:,} rows each." if least > MOST_ROWS * 0.9 else ""
     return f"{len(steps)} cutoffs.{short}{thin}"

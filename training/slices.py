@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.candidates import Rows
-from training.evaluation import Floats, auroc, interval, paired_difference, row_losses
+from training.evaluation import Floats, auroc, interval, mean_interval, paired_difference, row_losses, row_ranks
 
 # A slice with fewer customers, or fewer leavers or stayers, says nothing.
 FEWEST_ROWS, FEWEST_OF_EACH = 200, 20
 # The largest values of an attribute have a slice each; the others share one.
 MOST_VALUES = 12
+# What a slice is compared by, how much worse is still a tie, and the digits it is told with.
+TIES = (("log loss", 0.002, 4), ("AUROC", 0.01, 3))
 OTHERS, UNKNOWN = "all others", "not known"
 Attributes = Mapping[str, Sequence[str | None]]
 
@@ -128,10 +130,12 @@ def width(values: Sequence[float]) -> float:
 
 
 def worse_slices(rows: Rows, scores: Floats, others: Floats, attributes: Attributes) -> tuple[str, ...]:
-    """In which slices do `scores` lose against `others` on the same customers, beyond the interval of the difference?
+    """In which slices are `scores` worse than `others` on the same customers: by log loss, or by the order they give?
 
-    With many slices some lose by chance: the interval is widened to their number (Bonferroni), so that one look at
-    all of them errs once in twenty times and not once per twenty slices.
+    Worse is what lies beyond the interval of the difference and is more than a tie. A model that is blind for four
+    hundred customers shows it in their order long before it shows in their log loss.
+    With many slices some lose by chance: the interval is widened to the number of looks (Bonferroni), so that all
+    of them together err once in twenty times and not once per twenty slices.
     """
     from scipy.stats import norm
 
@@ -141,10 +145,13 @@ def worse_slices(rows: Rows, scores: Floats, others: Floats, attributes: Attribu
         for value, inside in members(values).items()
         if not too_small(rows.y[inside])
     ]
-    wider = float(norm.isf(0.025 / max(len(parts), 1)) / norm.isf(0.025))
+    wider = float(norm.isf(0.025 / max(len(parts) * len(TIES), 1)) / norm.isf(0.025))
     found = []
     for name, inside in parts:
-        gain = paired_difference(rows.y[inside], scores[inside], others[inside], rows.customers[inside])
-        if gain.value + wider * (gain.high - gain.value) < 0:
-            found.append(f"{name} (log loss worse by {-gain.value:.4f}, {gain.rows:,} customers)")
+        y, one, other, customers = rows.y[inside], scores[inside], others[inside], rows.customers[inside]
+        ranked = row_ranks(y, one) - row_ranks(y, other)
+        gains = (paired_difference(y, one, other, customers), mean_interval(ranked, customers))
+        for gain, (what, tie, digits) in zip(gains, TIES, strict=True):
+            if gain.value < -tie and gain.value + wider * (gain.high - gain.value) < 0:
+                found.append(f"{name} ({what} worse by {-gain.value:.{digits}f}, {gain.rows:,} customers)")
     return tuple(found)

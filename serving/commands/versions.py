@@ -124,7 +124,8 @@ def models_rollback(
 
 def _way_back(registry: Registry, definition: str) -> str:
     """What a rollback would do now."""
-    from training.registry import DEFAULT, version_id
+    from training.populations import DEFAULT
+    from training.registry import version_id
 
     before = registry.replaced(definition)
     named = f" --definition {definition}" if definition != DEFAULT else ""
