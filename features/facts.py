@@ -54,9 +54,14 @@ def _is_true(key: str) -> str:
 
 
 def _moment_us(key: str) -> str:
-    """A time in microseconds, or a day (20250131 too), which is its midnight in UTC; null for anything else."""
+    """A time in microseconds, or a day (20250131 too), which is its midnight in UTC; null for anything else.
+
+    DuckDB reads years that no calendar has; the years 1 to 9999 leave room to subtract another time.
+    """
     day = f"try_strptime(case when regexp_full_match({_text(key)}, '[0-9]{{8}}') then {_text(key)} end, '%Y%m%d')"
-    return f"epoch_us(coalesce(try_cast({_text(key)} as timestamptz), {day} at time zone 'UTC'))"
+    moment = f"coalesce(try_cast({_text(key)} as timestamptz), {day} at time zone 'UTC')"
+    known = f"{moment} >= timestamptz '0001-01-01T00:00:00Z' and {moment} < timestamptz '10000-01-01T00:00:00Z'"
+    return f"epoch_us(case when {known} then {moment} end)"
 
 
 def quoted(text: str) -> str:

@@ -173,9 +173,10 @@ def load_mapping(name: str | Path) -> Mapping:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"])
         found = "" if isinstance(first["input"], dict) else f" (found {first['input']!r})"
+        why = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
         raise InputError(
-            f"The mapping {label} cannot be used: {place + ': ' if place else ''}{first['msg']}{found}.",
-            remedy="Correct it; records/mapping.py shows every key.",
+            f"The mapping {label} cannot be used: {place + ': ' if place else ''}{why}{found}.",
+            remedy="Correct it; README, With your own events, shows the keys.",
             file=label,
             value=place,
         ) from error

@@ -166,12 +166,14 @@ def status(home: Home, now: datetime) -> dict[str, object]:
     """What ran, what is late, what waits; the value of `pehle status --json`."""
     from serving.imported_status import imported_states
     from serving.model_status import in_use, model_states, without_model
+    from serving.planning import is_stale
     from serving.schedule import status as jobs_status
 
     summary, states = home.log.summary(), model_states(home, now)
+    stale = is_stale(summary.last, home.settings, now)
     jobs = jobs_status(home.engine, home.settings.company.zone, now)
     return {
-        "events": {"count": summary.count, "first": _iso(summary.first), "last": _iso(summary.last)},
+        "events": {"count": summary.count, "first": _iso(summary.first), "last": _iso(summary.last), "stale": stale},
         "customers": summary.customers,
         "jobs": [
             {

@@ -107,10 +107,15 @@ def plan(
     return _result(the_list, rows, left_out, gathered, coverage)
 
 
+def is_stale(last: datetime | None, settings: Settings, now: datetime) -> bool:
+    """Is the newest event too old, or missing, to write to anybody about what the log says?"""
+    return last is None or now - last > timedelta(days=settings.planning.max_staleness_days)
+
+
 def refuse_stale(log: EventLog, settings: Settings, now: datetime) -> None:
     """Raise StaleData if the log ends too long ago to write to anybody about it."""
     last, limit = log.summary().last, settings.planning.max_staleness_days
-    if last is None or now - last > timedelta(days=limit):
+    if is_stale(last, settings, now):
         when = f"{last:%Y-%m-%d %H:%M} UTC" if last else "never"
         raise StaleData(
             f"The newest event is of {when}, more than {limit} days before {now:%Y-%m-%d %H:%M} UTC.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from records.events import EVENT_SCHEMA, EventLog
 
 START = datetime(2024, 2, 1, tzinfo=UTC)  # the log runs over a leap day and changes of the clocks
 CUTOFF = datetime(2024, 4, 10, tzinfo=UTC)
+TIMES = int(os.environ.get("EXAMPLES", "1"))  # so many times the logs that `make test` draws; `make soak` sets it
 PEOPLE = ("a", "C-20 4817", "ग्राहक १", "e'\"\\;%")
 
 NAMES = (

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
-from features_logs import CUTOFF, PEOPLE, START, events, frame_bytes, log_of, numbered
+from features_logs import CUTOFF, PEOPLE, START, TIMES, events, frame_bytes, log_of, numbered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ from features.writing import write_signals
 from records.errors import InputError
 from records.events import EventLog
 
-SLOW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=4 * TIMES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 EARLIER = CUTOFF - timedelta(days=30)
 
 

@@ -1,6 +1,7 @@
 """One known log, judged from outside: who of CDNOW's customers bought nothing in the 90 days after 1 April 1998?
 
-Only purchases before that day are imported. The judge reads the raw file, nothing of ours.
+Only purchases before that day are imported. The judge reads the raw file, nothing of ours. `make test` asks of one
+customer in five, whose AUROC has twice the sampling error; `make soak` of all.
 """
 
 from __future__ import annotations
@@ -23,16 +24,22 @@ T = date(1998, 4, 1)
 AS_OF = datetime(1998, 4, 1, tzinfo=UTC)
 
 
-def purchases(folder: Path) -> list[tuple[str, date, str]]:
-    """Customer, day and raw line of each purchase."""
+def purchases(folder: Path, one_in: int) -> list[tuple[str, date, str]]:
+    """Customer, day and raw line of each purchase of one customer in so many."""
     lines = (folder / "cdnow" / "CDNOW_master.txt").read_text().splitlines()[1:]
-    fields = [(line.split(), line) for line in lines]
+    fields = [(line.split(), line) for line in lines if int(line.split()[0]) % one_in == 0]
     return [(words[0], datetime.strptime(words[1] + "Z", "%Y%m%d%z").date(), line) for words, line in fields]
 
 
 @pytest.mark.slow
-def test_scores_all_6055_customers_and_knows_who_will_not_buy(shared_data: Path, tmp_path: Path, now: datetime) -> None:
-    bought = purchases(shared_data)
+@pytest.mark.parametrize(
+    ("one_in", "customers", "ranked", "surprise"),
+    [(5, 1_241, 0.69, 0.61), pytest.param(1, 6_055, 0.725, 0.590, marks=pytest.mark.soak)],
+)
+def test_scores_all_customers_and_knows_who_will_not_buy(
+    shared_data: Path, tmp_path: Path, now: datetime, one_in: int, customers: int, ranked: float, surprise: float
+) -> None:
+    bought = purchases(shared_data, one_in)
     header = (shared_data / "cdnow" / "CDNOW_master.txt").read_text().splitlines()[0]
     before = tmp_path / "before.txt"
     before.write_text("\n".join([header, *(line for _, day, line in bought if day < T)]) + "\n")
@@ -50,10 +57,10 @@ def test_scores_all_6055_customers_and_knows_who_will_not_buy(shared_data: Path,
     alive = {who for who, day, _ in bought if T - timedelta(days=180) <= day < T}
     again = {who for who, day, _ in bought if T <= day < T + timedelta(days=90)}
     assert set(scores) == alive
-    assert len(alive) == 6_055
+    assert len(alive) == customers
     order = sorted(alive)
     y = np.array([float(who not in again) for who in order])
     p = np.array([scores[who] for who in order])
     found = f"AUROC {auroc(y, p):.4f}, log loss {log_loss(y, p):.4f}, {result.winner}"
-    assert auroc(y, p) >= 0.725, found
-    assert log_loss(y, p) <= 0.590, found
+    assert auroc(y, p) >= ranked, found
+    assert log_loss(y, p) <= surprise, found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from training.calibration import sigmoid
-from training.candidates import LIGHTGBM, LOGISTIC, PARETO_NBD, TUNED, Rows
+from training.candidates import AVERAGE, LIGHTGBM, LOGISTIC, PARETO_NBD, TUNED, Rows
 from training.choosing import aged, choose_pair, choose_settings, folds_of, mean_curve
+from training.evaluation import Floats, log_loss
 from training.examples import Examples
-from training.judging import final_scorer, fit_and_judge
+from training.judging import best_known, final_scorer, fit_and_judge
 from training.labels import ChurnOptions, TrainingOptions
 from training.time_slices import Slices, finished_cutoffs, slice_cutoffs
 
@@ -131,16 +132,59 @@ def test_the_judged_fit_has_not_seen_what_judges_it() -> None:
     assert before.losses[LOGISTIC] < after.losses[LOGISTIC]
 
 
-def test_the_pair_is_logistic_and_trees_unless_others_are_clearly_better_and_never_two_forests() -> None:
+def test_the_pair_is_logistic_and_trees_and_tuned_ones_only_where_clearly_better() -> None:
     y = np.r_[np.ones(50), np.zeros(50)]
     good, bad = np.where(y == 1, 2.0, -2.0), np.zeros(100)
     nearly = good * 1.001
-    assert choose_pair([y], {LOGISTIC: [good], PARETO_NBD: [nearly], LIGHTGBM: [good]}) == (LOGISTIC, LIGHTGBM)
-    assert choose_pair([y], {LOGISTIC: [bad], PARETO_NBD: [good], LIGHTGBM: [good]}) == (PARETO_NBD, LIGHTGBM)
+    assert choose_pair([y], {LOGISTIC: [bad], LIGHTGBM: [good]}) == (LOGISTIC, LIGHTGBM)
+    assert choose_pair([y], {LOGISTIC: [good], LIGHTGBM: [good], TUNED: [nearly]}) == (LOGISTIC, LIGHTGBM)
     assert choose_pair([y], {LOGISTIC: [bad], LIGHTGBM: [bad], TUNED: [good]}) == (LOGISTIC, TUNED)
     # Better in one fold only is not clearly better.
-    folds = {LOGISTIC: [bad, good], PARETO_NBD: [good, bad], LIGHTGBM: [good, good]}
+    folds = {LOGISTIC: [bad, bad], LIGHTGBM: [good, bad], TUNED: [bad, good]}
     assert choose_pair([y, y], folds) == (LOGISTIC, LIGHTGBM)
+
+
+def judged_rows(count: int, seed: int = 3) -> tuple[Rows, Floats]:
+    """Customers, who of them left, and the true log-odds of each."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(-0.5, 1.0, count)
+    y = (rng.random(count) < sigmoid(z)).astype(float)
+    return Rows(X=np.zeros((count, 1)), y=y, recency=np.zeros(count), customers=np.arange(count)), z
+
+
+def blurred(z: Floats, by: float, seed: int) -> Floats:
+    return sigmoid(z + np.random.default_rng(seed).normal(0, by, len(z)))
+
+
+def test_a_level_that_happens_to_fit_wins_nothing() -> None:
+    rows, z = judged_rows(4_000)
+    scores = {PARETO_NBD: blurred(z, 0.6, 1), AVERAGE: sigmoid(z + 0.9)}
+    assert log_loss(rows.y, scores[PARETO_NBD]) < log_loss(rows.y, scores[AVERAGE])
+    assert best_known(rows, scores) == AVERAGE
+
+
+def test_the_mean_stays_unless_another_is_better_beyond_chance() -> None:
+    kept, luckier = 0, 0
+    for seed in range(40):
+        rows, z = judged_rows(300, seed)
+        scores = {PARETO_NBD: blurred(z, 0.3, 1000 + seed), AVERAGE: blurred(z, 0.3, 2000 + seed)}
+        luckier += log_loss(rows.y, scores[PARETO_NBD]) < log_loss(rows.y, scores[AVERAGE])
+        kept += best_known(rows, scores) == AVERAGE
+    assert luckier >= 15
+    assert kept >= 37
+    rows, z = judged_rows(4_000)
+    assert best_known(rows, {LIGHTGBM: sigmoid(z), AVERAGE: blurred(z, 1.0, 1)}) == LIGHTGBM
+
+
+def test_copies_of_a_person_make_nobody_surer() -> None:
+    rows, z = judged_rows(250)
+    scores = {LIGHTGBM: sigmoid(z), AVERAGE: blurred(z, 0.6, 7)}
+    assert best_known(rows, scores) == AVERAGE
+    many = np.repeat(np.arange(len(rows)), 10)
+    copies = Rows(X=rows.X[many], y=rows.y[many], recency=rows.recency[many], customers=rows.customers[many])
+    assert best_known(copies, {name: p[many] for name, p in scores.items()}) == AVERAGE
+    strangers = replace(copies, customers=np.arange(len(copies)))
+    assert best_known(strangers, {name: p[many] for name, p in scores.items()}) == LIGHTGBM
 
 
 def test_a_fold_that_stopped_early_keeps_its_last_loss() -> None:

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from records import job_runs
 from serving.cli import main
-from serving.home import REAL, create_home
+from serving.home import REAL, create_home, open_home
 
 PEHLE = (sys.executable, "-m", "serving.cli")
 EVENTS = "customer_id,occurred_at,name\nBo,2026-11-01,order_completed\n"
@@ -57,6 +59,12 @@ def test_where_nothing_can_be_written_is_said_first(
     assert (done.returncode, done.stderr.count("\n"), said in done.stderr) == (1, 1, True), done.stderr
 
 
+def test_a_cutoff_that_utc_has_no_year_for_is_a_wrong_word(shop: Path, tmp_path: Path) -> None:
+    far = "0001-01-01T00:00:00+14:00"
+    done = pehle("features", "build", "--as-of", far, "--out", tmp_path / "signals.csv", "--home", shop)
+    assert (done.returncode, "is not a time" in done.stderr) == (2, True), done.stderr
+
+
 def test_a_file_that_cannot_be_written_is_one_line_and_no_traceback(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text(EVENTS, encoding="utf-8")
     assert pehle("import", "events", tmp_path / "events.csv", "--home", shop).returncode == 0
@@ -85,6 +93,33 @@ def test_too_little_room_is_one_line_and_no_traceback(
 def test_the_state_of_an_empty_home_has_no_none_in_it(shop: Path) -> None:
     done = pehle("status", "--home", shop)
     assert done.stdout.splitlines()[0] == "0 events from 0 customers; import some with `pehle import events`"
+
+
+def test_status_says_that_the_log_is_old_and_which_job_failed_and_why(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(EVENTS, encoding="utf-8")
+    assert pehle("import", "events", tmp_path / "events.csv", "--home", shop).returncode == 0
+    engine, slot = open_home(shop).engine, datetime(2026, 1, 1, tzinfo=UTC)
+    job_runs.expect(engine, "plan", slot)
+    (run,) = job_runs.due(engine, slot)
+    assert job_runs.claim(engine, run.run_id, "a", slot, slot + timedelta(hours=1))
+    job_runs.finish(engine, run.run_id, "a", slot, failed=True, detail="The disk is full.")
+    said = pehle("status", "--home", shop).stdout.splitlines()
+    assert said[1].startswith("the newest event is older than 3 days: nothing is planned or sent")
+    assert [line.split("FAILED: ")[1] for line in said if line.startswith("plan ")] == ["The disk is full."]
+
+
+def test_a_dry_run_sends_nobody_to_rows_put_aside_that_it_did_not_keep(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(EVENTS + ",,,\n" * 12, encoding="utf-8")
+    words = ("import", "events", tmp_path / "events.csv", "--home", shop)
+    assert pehle(*words, "--dry-run").stdout.splitlines()[-1] == "  … and 2 more."
+    assert pehle(*words).stdout.splitlines()[-1] == "  … and 2 more, all of them in data/quarantine/."
+
+
+def test_a_key_that_no_mapping_has_is_named_in_plain_words(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(EVENTS, encoding="utf-8")
+    (tmp_path / "own.toml").write_text('formt = "csv"\n', encoding="utf-8")
+    words = ("import", "events", tmp_path / "events.csv", "--mapping", tmp_path / "own.toml", "--home", shop)
+    assert "own.toml cannot be used: formt: there is no such key" in pehle(*words).stderr
 
 
 def lines_until(process: subprocess.Popen[str], wanted: str) -> None:

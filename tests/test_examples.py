@@ -15,7 +15,7 @@ from records.errors import NotEnoughData
 from records.events import EventLog
 from training.examples import Examples, build_examples
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
-from training.time_slices import Slices, finished_cutoffs, slice_cutoffs
+from training.time_slices import Slices, finished_cutoffs, history_notes, slice_cutoffs
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 MONTH = TrainingOptions(max_cutoffs=100)
@@ -77,8 +77,20 @@ def test_a_very_short_log_does_without_them_and_says_so() -> None:
 
 
 def test_a_log_too_short_to_judge_says_how_many_days_it_takes() -> None:
-    with pytest.raises(NotEnoughData, match=r"60 days of history and two horizons of 90 days.*at least 240 days"):
-        slice_cutoffs(cutoffs(200, 90), timedelta(days=90))
+    with pytest.raises(NotEnoughData, match=r"15 days of history and two horizons of 90 days.*at least 195 days"):
+        slice_cutoffs(cutoffs(190, 90), timedelta(days=90))
+
+
+def test_a_cutoff_with_a_quarter_of_the_history_is_learnt_from_only_where_none_has_more() -> None:
+    churn = ChurnOptions(horizon_days=90)
+    short, longer = cutoffs(200, 90), cutoffs(240, 90)
+    assert [(cutoff - START).days for cutoff in short] == [110, 80, 50, 20]
+    assert history_notes(short, START, churn) == (
+        "the log is short for 90 days: leaving is learnt from a moment with 20 days of history on",
+    )
+    assert len(slice_cutoffs(short, timedelta(days=90)).fit) == 1
+    assert [(cutoff - START).days for cutoff in longer] == [150, 120, 90, 60]
+    assert history_notes(longer, START, churn) == ()
 
 
 def shop_log(folder: Path, customers: int = 360, until_day: int = 330, late: bool = True) -> EventLog:

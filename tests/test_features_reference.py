@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from features_logs import CUTOFF, PEOPLE, events, log_of, logs, numbered
+from features_logs import CUTOFF, PEOPLE, TIMES, events, log_of, logs, numbered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference import slow_signals
@@ -44,7 +44,7 @@ FITTED += [Fitted(words=WORDS, horizon_days=14, active_within_days=30, activity=
 USED = Beginnings(("page_viewed", "order_completed", "session_started", "plan_changed"), by_use=True)
 FITTED += [Fitted(words=WORDS, horizon_days=30, activity=(), leaving="song played", begun=USED)]
 ODD = CUTOFF - timedelta(days=20, hours=7, microseconds=3)
-MANY = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=15 * TIMES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +85,7 @@ def test_the_fast_signals_equal_the_slow_ones(rows: list[dict[str, Any]], cutoff
     assert differing(rows, cutoff, fitted) == []
 
 
-@settings(MANY, max_examples=8)
+@settings(MANY, max_examples=5 * TIMES)
 @given(st.lists(events(), min_size=40, max_size=80), st.sampled_from(FITTED))
 def test_they_equal_where_every_family_has_events(rows: list[dict[str, Any]], fitted: Fitted) -> None:
     assert differing(numbered(rows), CUTOFF, fitted) == []
@@ -166,7 +166,7 @@ def imported(data: Path, table: str, header: tuple[str, ...], files: list[list[t
     return frame.astype(dict.fromkeys(header[2:], float))
 
 
-@settings(MANY, max_examples=16)
+@settings(MANY, max_examples=10 * TIMES)
 @given(unknown_logs(), st.sampled_from([CUTOFF, ODD]), st.lists(own_rows, min_size=2, max_size=2), own_rows)
 def test_numbers_words_and_own_tables_equal_slow_ones(
     rows: list[dict[str, Any]], cutoff: datetime, crm: list[Any], bank: list[Any]

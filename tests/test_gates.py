@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from training.gates import against, knows_more, worse_calibration
 from training.judging import Judged
 from training.opponent import Opponent
 from training.slices import SliceRow, gaps, slice_table, worse_slices
+from training.walk import Rehearsal
 
 COUNT = 4_000
 
@@ -64,6 +66,31 @@ def test_to_beat_a_recency_that_misleads_is_no_knowledge() -> None:
     assert not knows
     assert "does not clearly rank better than chance: AUROC 0." in why
     assert knows_more(judged(Y, recency=misleading, logistic=TRUE), "logistic")[0]
+
+
+def rehearsal(seed: int) -> Rehearsal:
+    """An earlier cutoff at which the logistic knew the true chance of each of the same customers."""
+    y, true, recency = world(seed)
+    scores = {"recency": recency, "logistic": true, "lightgbm": sigmoid(log_odds(true) + 0.5 * NOISE)}
+    return Rehearsal(cutoff=datetime(2026, 1, seed, tzinfo=UTC), y=y, customers=np.arange(COUNT), scores=scores)
+
+
+def thin(**scores: Floats) -> Judged:
+    """A newest horizon of sixty customers: too few to tell anything."""
+    few = np.arange(60)
+    return judged(Y[few], **{name: p[few] for name, p in scores.items()})
+
+
+def test_earlier_horizons_vouch_where_the_newest_is_silent_and_not_where_it_contradicts() -> None:
+    silent = thin(recency=RECENCY_SAYS, logistic=sigmoid(log_odds(RECENCY_SAYS) + 0.2 * NOISE))
+    assert not knows_more(silent, "logistic")[0]
+    knows, why = knows_more(replace(silent, rehearsals=[rehearsal(2), rehearsal(3)]), "logistic")
+    assert knows
+    assert "over 2 cutoffs together" in why
+    wrong = judged(Y, recency=RECENCY_SAYS, logistic=sigmoid(-log_odds(TRUE)))
+    assert not knows_more(replace(wrong, rehearsals=[rehearsal(2)]), "logistic")[0]
+    unknowing = replace(rehearsal(2), scores={"recency": RECENCY_SAYS, "logistic": np.full(COUNT, 0.2) + 1e-4 * NOISE})
+    assert not knows_more(replace(silent, rehearsals=[unknowing]), "logistic")[0]
 
 
 def test_a_clearly_better_model_replaces_and_a_clearly_worse_one_does_not() -> None:

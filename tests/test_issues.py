@@ -83,6 +83,21 @@ def test_popularity_is_that_of_all_time_and_of_late(tmp_path: Path) -> None:
     assert found["popular_7"][0, new] > found["popular_28"][0, new] > found["popular_all"][0, new]
 
 
+def test_the_newest_contacts_count_by_number_and_each_person_once(tmp_path: Path) -> None:
+    rows = [ticket(f"p{number}", 1 + number / 100, "old") for number in range(60)]
+    rows += [ticket(f"q{number}", 50 + number / 100, "new") for number in range(20)]
+    rows += [ticket("loud", 60 + number / 100, "loud") for number in range(20)]
+    found = signals_at(log_of(tmp_path, rows), ["p1"])
+    shares = (np.array([20.0, 20.0, 60.0]) + 1) / 103  # loud, new, old
+    for number, people in ((1_000, [1, 20, 60]), (300, [1, 20, 60]), (100, [1, 20, 60]), (40, [1, 20, 0])):
+        shares = (np.array(people) + 10 * shares) / (sum(people) + 10)
+        np.testing.assert_allclose(found[f"newest_{number}"][0], np.log(shares))
+    # Fifty quiet days are no news: by days, nothing is left but what everybody asks in all.
+    later = signals_at(log_of(tmp_path / "later", rows), ["p1"], T + timedelta(days=100))
+    np.testing.assert_array_equal(later["popular_14"], later["popular_all"])
+    np.testing.assert_array_equal(later["newest_40"], found["newest_40"])
+
+
 def test_what_follows_a_topic_is_learnt_from_those_who_had_it(tmp_path: Path) -> None:
     rows = []
     for number in range(40):
@@ -277,7 +292,7 @@ def rows_of(customers: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     mine = rng.integers(0, 4, customers)
     pairs[np.arange(customers), mine, NAMES.index("own_share")] = 0.8
     popular = np.log(np.array([0.4, 0.3, 0.2, 0.1]))
-    for name in ("popular_all", "popular_28", "popular_14", "popular_7", "popular_3", "popular_1", "after_last"):
+    for name in (*(name for name in NAMES if name.startswith(("popular_", "newest_"))), "after_last"):
         pairs[:, :, NAMES.index(name)] = popular
     for name in ("after_history", "after_history_late"):
         pairs[:, :, NAMES.index(name)] = popular

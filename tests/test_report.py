@@ -213,13 +213,8 @@ def walked(*, altered_from: int = 99) -> list[Step]:
         rows = rows_of(500, seed=number)
         parts[cutoff] = replace(rows, y=1 - rows.y) if number >= altered_from else rows
     training = TrainingOptions(max_rounds=20)
-    return walk(
-        SLICES,
-        lambda cutoffs: joined([parts[cutoff] for cutoff in cutoffs]),
-        training,
-        winner="logistic",
-        settings=Settings(rounds=20),
-    )
+    found = walk(SLICES, lambda cutoffs: joined([parts[cutoff] for cutoff in cutoffs]), training, Settings(rounds=20))
+    return [one.step("logistic") for one in found]
 
 
 def test_each_step_of_the_walk_knows_only_what_was_finished_by_then() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from features_logs import CUTOFF, PEOPLE, START, events, frame_bytes, log_of, numbered, table
+from features_logs import CUTOFF, PEOPLE, START, TIMES, events, frame_bytes, log_of, numbered, table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ from features.vocabulary import Vocabulary
 from records import parts
 from records.events import EventLog
 
-SLOW = settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=4 * TIMES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FITTED = Fitted(words=Vocabulary(events=("song played",), topics=("network",), channels=("app",)))
 EARLIER = CUTOFF - timedelta(days=30)
 

@@ -125,6 +125,12 @@ def test_contract_terms_are_the_last_ones_said(tmp_path: Path) -> None:
     assert (row["payment_method_changed"], row["renewals_365d"], row["days_since_renewal"]) == (1.0, 1.0, 9.0)
 
 
+@pytest.mark.parametrize("said", ["290309-12-22 (BC)", "0001-12-31 (BC)", "10000-01-01", "294247-01-10"])
+def test_an_expiry_beyond_any_calendar_is_none(tmp_path: Path, said: str) -> None:
+    row = signals_of(tmp_path, [event(9, "subscription_started", properties={"expires_at": said})])
+    assert (row["days_to_expiry"], row["contract_days"]) == (None, None)
+
+
 def test_sentiment_is_read_from_scored_texts(tmp_path: Path) -> None:
     rows = [event(age, "text_scored", properties={"sentiment": s}) for age, s in ((100, 0.9), (20, -0.6), (10, -0.2))]
     row = signals_of(tmp_path, [event(120, "page_viewed"), *rows])

@@ -36,7 +36,7 @@ class Step:
     cutoff: datetime
     customers: int
     left_share: float
-    winner: str  # by log loss on these rows
+    winner: str  # on these rows
     metrics: Mapping[str, Mapping[str, float]]  # by candidate
     gain: Estimate  # log loss of recency alone less that of the best model
 
@@ -103,7 +103,7 @@ def one_step(
     known = cutoff + churn.span
     planned = treatments(known) if treatments else None
     examples = build_examples(log, known, churn, issues, training, timezone=timezone, treatments=planned, engine=engine)
-    judged = fit_and_judge(examples, training)
+    judged = fit_and_judge(examples, training, walked=False)
     rows, best = judged.rows, judged.best_stored
     return Step(
         cutoff=cutoff,

@@ -1,4 +1,4 @@
-"""Which settings suit this log? Ridge, weight of old cutoffs, rounds and the two to average, chosen on earlier cutoffs.
+"""Which settings suit this log? Ridge, weight of old cutoffs, rounds and trees to average, chosen on earlier cutoffs.
 
 Each fold is a rehearsal: fitted on the cutoffs whose horizon was over when the fold's cutoff came, judged by what
 came after it. No fold reaches into the calibration slice or the judging slice.
@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from training.calibration import sigmoid
-from training.candidates import LIGHTGBM, LOGISTIC, NO_ORDER, PARETO_NBD, TUNED, Rows, Settings
+from training.candidates import LIGHTGBM, LOGISTIC, NO_ORDER, TUNED, Rows, Settings
 from training.evaluation import Floats, log_loss
 from training.examples import Examples
 from training.labels import TrainingOptions
-from training.linear import every, fit_linear, fit_odds
+from training.linear import every, fit_linear
 from training.time_slices import Slices
 from training.trees import FEWEST_ROUNDS, grown, parameters, raw_scores
 
@@ -101,8 +100,6 @@ def choose_settings(examples: Examples, training: TrainingOptions, tuned: Mappin
         return settings
     settings, linear = choose_linear(examples, folds, settings)
     scores = {LOGISTIC: linear}
-    if settings.odds_column is not None:
-        scores[PARETO_NBD] = [odds_scores(examples, fold, settings, settings.odds_column) for fold in folds]
     rounds, scores[LIGHTGBM] = choose_rounds(examples, folds, settings, {}, training)
     rows = float(np.mean([len(examples.rows(fold.fit)) for fold in folds]))
     settings = replace(settings, rounds=rounds, rounds_at=rows)
@@ -156,11 +153,6 @@ def linear_scores(examples: Examples, fold: Fold, settings: Settings) -> Floats:
     return linear.log_odds(examples.rows([fold.judge]).X)
 
 
-def odds_scores(examples: Examples, fold: Fold, settings: Settings, column: int) -> Floats:
-    rows = aged(examples, fold.fit, settings.half_life_days)
-    return fit_odds(column, rows.X, rows.y, rows.weights).log_odds(examples.rows([fold.judge]).X)
-
-
 def choose_rounds(
     examples: Examples, folds: Sequence[Fold], settings: Settings, tuned: Mapping[str, Any], training: TrainingOptions
 ) -> tuple[int, list[Floats]]:
@@ -184,17 +176,12 @@ def mean_curve(curves: Sequence[list[float]]) -> Floats:
 
 
 def choose_pair(labels: Sequence[Floats], scores: Mapping[str, Sequence[Floats]]) -> tuple[str, str]:
-    """The two kinds whose mean did best over the folds; logistic and trees unless others are clearly better.
-
-    Two forests err alike, and the tuned one was chosen on these very folds: they are no pair.
-    """
-    losses = {
-        pair: losses_of(
-            labels, [(one + other) / 2 for one, other in zip(*(scores[kind] for kind in pair), strict=True)]
-        )
-        for pair in combinations(scores, 2)
-        if pair != (LIGHTGBM, TUNED)
+    """The logistic and the trees, tuned ones where their mean with the logistic is clearly better over the folds."""
+    means = {
+        trees: [(one + other) / 2 for one, other in zip(scores[LOGISTIC], scores[trees], strict=True)]
+        for trees in (LIGHTGBM, TUNED)
+        if trees in scores
     }
-    default = Settings().pair
-    better = [pair for pair in losses if clearly_lower(losses[pair], losses[default])]
-    return min(better, key=lambda pair: float(losses[pair].mean()), default=default)
+    losses = {trees: losses_of(labels, found) for trees, found in means.items()}
+    better = TUNED in losses and clearly_lower(losses[TUNED], losses[LIGHTGBM])
+    return (LOGISTIC, TUNED) if better else Settings().pair

@@ -163,6 +163,18 @@ def mean_interval(values: Floats, customers: NDArray[np.int64], *, count: int = 
     return interval(lambda rows: float(values[rows].mean()), customers, count=count, seed=seed)
 
 
+def standard_error(values: Floats, customers: NDArray[np.int64]) -> float:
+    """How far may the mean of `values` be off? By customer: rows of one person say the same thing again.
+
+    >>> one, copied = np.array([1.0, -1.0, 2.0, 0.0]), np.repeat([1.0, -1.0, 2.0, 0.0], 5)
+    >>> standard_error(one, np.arange(4)) == standard_error(copied, np.repeat(np.arange(4), 5))
+    True
+    """
+    _, place = np.unique(customers, return_inverse=True)
+    sums = np.bincount(place, weights=values - values.mean())
+    return float(np.sqrt(np.sum(sums**2)) / len(values))
+
+
 def row_losses(y: Floats, p: Floats) -> Floats:
     """The log loss of each row."""
     kept = np.clip(p, SMALLEST, 1 - SMALLEST)

@@ -36,7 +36,7 @@ from training.lots import lot
 from training.row_order import Order, order_rows
 from training.signal_matrix import fill_matrix
 from training.text_learning import ReaderFit, learn_to_read
-from training.time_slices import Slices, finished_cutoffs, slice_cutoffs
+from training.time_slices import Slices, finished_cutoffs, history_notes, slice_cutoffs
 from training.untreated import Untreated, untreated
 
 if TYPE_CHECKING:
@@ -142,7 +142,8 @@ def build_examples(
     """
     churn, issues, training = churn or ChurnOptions(), issues or IssueOptions(), training or TrainingOptions()
     given = imported_cutoffs(log, churn) if churn.definition == "imported" else ()
-    cutoffs = finished_cutoffs(as_of, first_event(log, as_of), churn, training, given)
+    first = first_event(log, as_of)
+    cutoffs = finished_cutoffs(as_of, first, churn, training, given)
     slices = slice_cutoffs(cutoffs, churn.span)
     labels, clean = learnable(log, as_of, churn, training, slices, treatments)
     progress(f"labels: {labels.num_rows:,} examples at {len(cutoffs)} cutoffs")
@@ -166,7 +167,7 @@ def build_examples(
         churn=churn,
         sampled=share,
         text=text,
-        notes=(*slices.notes, *clean.notes, *sample_notes(share), *text.notes),
+        notes=(*slices.notes, *history_notes(cutoffs, first, churn), *clean.notes, *sample_notes(share), *text.notes),
     )
 
 

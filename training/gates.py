@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.calibration import out_of_fold
 from training.candidates import RECENCY
@@ -34,6 +35,8 @@ from training.slices import worse_slices
 
 # As good: less than this much log loss worse, and not worse beyond the interval.
 TOLERANCE = 0.002
+# The AUROC of no order at all.
+CHANCE = 0.5
 # A calibration error up to here is good (see expected_calibration_error) and stands in nobody's way.
 GOOD_ECE = 0.02
 Attributes = Mapping[str, Sequence[str | None]]
@@ -82,24 +85,44 @@ def knows_more(judged: Judged, winner: str) -> tuple[bool, str]:
     """Does the winner know more than recency alone, beyond chance? And how much.
 
     Where recency alone is misleading, beating it is no proof: the order must be better than none at all.
+    A thin newest horizon may be silent; then all rehearsals are asked together, the same customer being one draw.
     """
-    rows, floor = judged.rows, judged.scores[RECENCY]
-    ours, theirs = (out_of_fold("beta", rows.y, p, rows.customers) for p in (judged.scores[winner], floor))
-    loss = paired_difference(rows.y, ours, theirs, rows.customers)
-    rank = difference(judged, judged.scores[winner], floor)
+    rows, p, floor = judged.rows, judged.scores[winner], judged.scores[RECENCY]
+    loss, order = told_more(rows.y, p, floor, rows.customers), estimate("auroc", rows.y, p, rows.customers)
+    rank = difference(judged, p, floor)
     told = (
         f"by {loss.value:.4f} log loss [{loss.low:.4f}, {loss.high:.4f}] after both were calibrated alike and "
         f"{rank.value:.4f} AUROC [{rank.low:.4f}, {rank.high:.4f}] on {loss.rows:,} customers"
     )
-    order = estimate("auroc", rows.y, judged.scores[winner], rows.customers)
-    if order.low <= 0.5:
+    if order.low > CHANCE and (loss.low > 0 or rank.low > 0):
+        return True, f"{winner} beats recency alone {told}"
+    if judged.rehearsals and loss.high >= 0:
+        past, ranked = over_rehearsals(judged, winner)
+        if ranked.low > CHANCE and past.low > 0:
+            return True, (
+                f"{winner} beats recency alone by {past.value:.4f} log loss [{past.low:.4f}, {past.high:.4f}] over "
+                f"{len(judged.rehearsals)} cutoffs together; the newest horizon alone cannot tell: {told}"
+            )
+    if order.low <= CHANCE:
         return False, (
             f"{winner} does not clearly rank better than chance: AUROC {order.value:.4f} "
             f"[{order.low:.4f}, {order.high:.4f}] on {order.rows:,} customers"
         )
-    if loss.low > 0 or rank.low > 0:
-        return True, f"{winner} beats recency alone {told}"
     return False, f"{winner} does not clearly beat recency alone: {told}"
+
+
+def told_more(y: Floats, p: Floats, other: Floats, customers: NDArray[np.int64]) -> Estimate:
+    """How much lower the log loss of `p` is, once a map has set both to the level that came."""
+    ours, theirs = (out_of_fold("beta", y, one, customers) for one in (p, other))
+    return paired_difference(y, ours, theirs, customers)
+
+
+def over_rehearsals(judged: Judged, winner: str) -> tuple[Estimate, Estimate]:
+    """The same over all rehearsals, and the AUROC there."""
+    found = judged.rehearsals
+    y, customers = (np.concatenate([getattr(one, name) for one in found]) for name in ("y", "customers"))
+    p, floor = (np.concatenate([one.scores[name] for one in found]) for name in (winner, RECENCY))
+    return told_more(y, p, floor, customers), estimate("auroc", y, p, customers)
 
 
 def difference(judged: Judged, p: Floats, other: Floats) -> Estimate:

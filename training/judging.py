@@ -1,21 +1,32 @@
-"""Which candidate wins? All is chosen and fitted on earlier slices of time; the newest finished horizon judges."""
+"""Which candidate wins? All is chosen and fitted on earlier slices of time; the newest finished horizon judges.
+
+It judges what a candidate knows, not whether its level happened to fit this month: everybody's level is set right
+first. And it must be sure: the mean of two stays unless another is better beyond chance, since on a thin slice the
+lowest loss is mostly luck.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from training.calibration import Calibration, best_map, fit_map, holds
-from training.candidates import ORDER, RECENCY, Rows, Settings, fit_all, fit_one
+import numpy as np
+
+from training.calibration import Calibration, best_map, fit_map, fit_shift, holds
+from training.candidates import AVERAGE, ORDER, RECENCY, Rows, Settings, fit_all, fit_one, predicted
 from training.choosing import aged, choose_settings
-from training.evaluation import Floats, log_loss, row_losses
+from training.evaluation import Floats, log_loss, row_losses, standard_error
 from training.examples import Examples
 from training.labels import TrainingOptions
 from training.scorers import Scorer
+from training.walk import Rehearsal, walk
 
 # Losses nearer than this are a draw: the same numbers summed in another order.
 DRAW = 1e-12
+# A candidate is better than the mean of two beyond chance from so many standard errors on.
+SURE = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +39,7 @@ class Judged:
     losses: Mapping[str, float]
     settings: Settings  # chosen on earlier cutoffs
     raw: Mapping[str, Floats]  # before calibration
+    rehearsals: Sequence[Rehearsal] = ()  # the candidates at earlier cutoffs and at this one
 
     @property
     def rounds(self) -> int:
@@ -36,13 +48,32 @@ class Judged:
 
     @property
     def winner(self) -> str:
-        """The lowest log loss; the simpler one at a draw."""
-        return lowest(self.losses, tuple(self.losses))
+        """The best that can be stored, or recency alone where that has no higher log loss, here and before."""
+        names = tuple(name for name in self.losses if name in (RECENCY, self.best_stored))
+        here = lowest(self.losses, names)
+        if here != RECENCY or not self.rehearsals:
+            return here
+        past = {name: np.mean([log_loss(one.y, one.scores[name]) for one in self.rehearsals]) for name in names}
+        return lowest({name: float(loss) for name, loss in past.items()}, names)
 
-    @property
+    @cached_property
     def best_stored(self) -> str:
         """The best that can be stored: recency alone is a floor, not a model."""
-        return lowest(self.losses, tuple(name for name in self.losses if name != RECENCY))
+        return best_known(self.rows, {name: p for name, p in self.scores.items() if name != RECENCY})
+
+
+def best_known(rows: Rows, scores: Mapping[str, Floats]) -> str:
+    """Whose scores know most of who leaves: the mean of two, unless another is better beyond chance.
+
+    Each is put at the right level first: how far the base rate moved since the fit is luck in a single slice, and
+    would decide between candidates that know the same. Copies of one person count as one (`standard_error`).
+    """
+    levelled = {name: row_losses(rows.y, fit_shift(rows.y, p).apply(p)) for name, p in scores.items()}
+    best = lowest({name: float(losses.mean()) for name, losses in levelled.items()}, tuple(levelled))
+    if AVERAGE not in levelled:
+        return best
+    gain = levelled[AVERAGE] - levelled[best]
+    return best if gain.mean() > SURE * standard_error(gain, rows.customers) else AVERAGE
 
 
 def lowest(losses: Mapping[str, float], names: tuple[str, ...]) -> str:
@@ -51,12 +82,15 @@ def lowest(losses: Mapping[str, float], names: tuple[str, ...]) -> str:
     return next(name for name in names if losses[name] <= least + DRAW)
 
 
-def fit_and_judge(examples: Examples, training: TrainingOptions, tuned: Mapping[str, Any] | None = None) -> Judged:
+def fit_and_judge(
+    examples: Examples, training: TrainingOptions, tuned: Mapping[str, Any] | None = None, *, walked: bool = True
+) -> Judged:
     """Fits every candidate on the past, and lets the newest finished horizon judge.
 
     The judged fit is a rehearsal of the one to be used: settings chosen on early cutoffs, the calibration map on the
     next slice, then a fit on all that was finished by the judging cutoff. A map that no longer clearly helps there is
-    dropped. `tuned`: LightGBM parameters found by `training.tuning.tune`, for a candidate of their own.
+    dropped. `tuned`: LightGBM parameters found by `training.tuning.tune`, for a candidate of their own. `walked`:
+    are the candidates rehearsed at earlier cutoffs too?
     """
     slices = examples.slices
     settings = choose_settings(examples, training, tuned)
@@ -73,7 +107,10 @@ def fit_and_judge(examples: Examples, training: TrainingOptions, tuned: Mapping[
             fitted[name] = replace(fitted[name], calibration=found)
     scores = {name: fitted[name].calibration.apply(unmapped) for name, unmapped in raw.items()}
     losses = {name: log_loss(rows.y, score) for name, score in scores.items()}
-    return Judged(rows=rows, scores=scores, scorers=fitted, losses=losses, settings=settings, raw=raw)
+    rehearsals = walk(slices, examples.rows, training, settings) if walked else ()
+    return Judged(
+        rows=rows, scores=scores, scorers=fitted, losses=losses, settings=settings, raw=raw, rehearsals=rehearsals
+    )
 
 
 def calibration_maps(
@@ -88,11 +125,6 @@ def calibration_maps(
     fitted = fit_all(rows, settings, seed=training.seed, threads=training.threads, bags=1)
     held = examples.rows(slices.calibrate)
     return {name: best_map(held.y, predicted(scorer, held), held.customers) for name, scorer in fitted.items()}
-
-
-def predicted(scorer: Scorer, rows: Rows) -> Floats:
-    """A candidate's probabilities; recency alone looks at nothing but the time since the last activity."""
-    return scorer.predict(rows.recency[:, None] if scorer.kind == RECENCY else rows.X)
 
 
 def final_scorer(examples: Examples, judged: Judged, training: TrainingOptions) -> Scorer:

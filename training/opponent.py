@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from records.errors import ModelError
-from training.candidates import NO_ORDER, PARETO_NBD, Settings, fit_one
+from training.candidates import NO_ORDER, PARETO_NBD, Settings, fit_one, predicted
 from training.choosing import aged
 from training.evaluation import Floats
 from training.examples import Examples
-from training.judging import Judged, predicted
+from training.judging import Judged
 from training.labels import TrainingOptions
 from training.model import Model, matrix
 

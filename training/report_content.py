@@ -13,14 +13,12 @@ from training.examples import Examples
 from training.importance import importance
 from training.issue_fitting import IssueResult
 from training.judging import Judged
-from training.labels import TrainingOptions
 from training.model import Model
 from training.report import Content
 from training.report_topics import Topics, rankings, topics_of
 from training.slices import SliceRow
 from training.stability import Stability
 from training.text_learning import ReaderFit
-from training.walk import walk
 
 
 def content_of(
@@ -28,7 +26,6 @@ def content_of(
     judged: Judged,
     examples: Examples,
     issues: IssueResult,
-    training: TrainingOptions,
     *,
     promoted: bool,
     why: str,
@@ -40,7 +37,7 @@ def content_of(
     stability: Stability | None = None,
     notes: Sequence[str] = (),
 ) -> Content:
-    """Everything the report of this run tells; walks through time once more, so it costs some seconds.
+    """Everything the report of this run tells.
 
     `answered`: the topics some message helps with; None where nobody has said.
     """
@@ -57,7 +54,7 @@ def content_of(
         rows=judged.rows,
         scores=judged.scores,
         figures=figures(judged),
-        steps=walk(examples.slices, examples.rows, training, winner=judged.winner, settings=judged.settings),
+        steps=[one.step(judged.winner) for one in judged.rehearsals],
         importance=importance(model, judged.rows),
         slices=slices,
         topics=topics(issues, answered),

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from records.errors import NotEnoughData
 from training.labels import ChurnOptions, TrainingOptions
 
-# A cutoff needs some past to have signals: a horizon of it, at most so many days.
+# A cutoff needs some past to have signals: a horizon of it, at most so many days. A log that could not be learnt from
+# with that makes do with a quarter: the newest horizon judges what comes of it, as it judges everything.
 MOST_HISTORY_DAYS = 60
+SHORTEST_HISTORY = 1 / 4
 # The fitting slice keeps at least so many cutoffs before the middle slices are merged.
 FEWEST_FIT_CUTOFFS = 3
 
@@ -46,7 +49,6 @@ def finished_cutoffs(
     `given`: the moments of a company's own labels, newest first; then they are chosen from these.
     """
     stride = min(timedelta(days=training.stride_days), churn.horizon)
-    earliest = first + min(churn.horizon, timedelta(days=MOST_HISTORY_DAYS))
     newest = as_of - churn.span
     if given:
         found: list[datetime] = []
@@ -55,7 +57,25 @@ def finished_cutoffs(
                 found.append(cutoff)
     else:
         found = [newest - number * stride for number in range(training.max_cutoffs)]
-    return [cutoff for cutoff in found[: training.max_cutoffs] if cutoff >= earliest]
+    kept = found[: training.max_cutoffs]
+    enough = [cutoff for cutoff in kept if cutoff >= first + history(churn)]
+    if enough and enough[-1] + churn.span <= enough[0]:
+        return enough
+    return [cutoff for cutoff in kept if cutoff >= first + history(churn) * SHORTEST_HISTORY]
+
+
+def history(churn: ChurnOptions) -> timedelta:
+    """How much past should a cutoff have?"""
+    return min(churn.horizon, timedelta(days=MOST_HISTORY_DAYS))
+
+
+def history_notes(cutoffs: Sequence[datetime], first: datetime, churn: ChurnOptions) -> tuple[str, ...]:
+    """What to say where a cutoff had to do with less. Cutoffs newest first."""
+    had = cutoffs[-1] - first if cutoffs else history(churn)
+    if had >= history(churn):
+        return ()
+    days = churn.horizon_days
+    return (f"the log is short for {days} days: leaving is learnt from a moment with {had.days} days of history on",)
 
 
 def slice_cutoffs(cutoffs: Sequence[datetime], horizon: timedelta) -> Slices:
@@ -94,7 +114,7 @@ def slice_cutoffs(cutoffs: Sequence[datetime], horizon: timedelta) -> Slices:
         note = "the log is very short: a fixed number of trees and no calibration"
         return Slices(fit=fit, stop=(), calibrate=(), judge=judge, finished=finished, horizon=horizon, notes=(note,))
     days = horizon.days
-    history = min(days, MOST_HISTORY_DAYS)
-    msg = f"to learn and to judge takes {history} days of history and two horizons of {days} days after it."
-    remedy = f"Import at least {history + 2 * days} days of events before --as-of, or shorten [churn] horizon_days."
+    before = ceil(min(days, MOST_HISTORY_DAYS) * SHORTEST_HISTORY)
+    msg = f"to learn and to judge takes {before} days of history and two horizons of {days} days after it."
+    remedy = f"Import at least {before + 2 * days} days of events before --as-of, or shorten [churn] horizon_days."
     raise NotEnoughData(msg, remedy=remedy, found=len(cutoffs), needed=2)

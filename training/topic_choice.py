@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 
 from training.evaluation import Floats
 from training.scorers import Signals
-from training.topic_counts import WINDOWS
+from training.topic_counts import NEWEST, WINDOWS
 from training.topic_signals import FADING, NAMES
 
 # Strength of the ridge, in customers. What all customers share at a cutoff (how popular a topic is) was seen once per
-# horizon, not once per customer: it is drawn to 0 four times as much.
-RIDGE, SHARED_RIDGE = 150.0, 600.0
+# horizon, not once per customer: it is drawn to 0 more.
+RIDGE, SHARED_RIDGE = 150.0, 200.0
 # Newton's steps at most; customers taken at a time.
 STEPS, AT_ONCE = 15, 256
 # What ranks the topics where nothing is fitted: what usually follows a customer's later contacts.
 PRIOR = "after_history_late"
-SHARED = ("popular_all", *(f"popular_{window}" for window in WINDOWS if window != 28))
+SHARED = (
+    "popular_all",
+    *(f"popular_{window}" for window in WINDOWS if window != 28),
+    *(f"newest_{number}" for number in NEWEST),
+)
 LIFTS = ("after_last", "after_history", PRIOR)
 COUNTS = (*(f"own_fading_{days}" for days in FADING), "own_count")
 TRACES = ("happened_most", "happened_least", "happened_sum")

@@ -16,6 +16,8 @@ Codes = NDArray[np.int64]
 # Days within which contacts are counted, from long to short; each leans on the one before with so many contacts.
 WINDOWS = (28, 14, 7, 3, 1)
 PRIOR_CONTACTS = 10.0
+# The same by number: so many of the newest contacts, whether they came within an hour or, over a holiday, in a week.
+NEWEST = (1_000, 300, 100, 40)
 # One observation's worth of popularity is mixed into transitions so often; into what peers ask, so often.
 PRIOR_TRANSITIONS, PRIOR_PEERS = 8.0, 20.0
 
@@ -28,6 +30,20 @@ def popularity(topic: Codes, age: Floats, k: int) -> dict[int, Floats]:
         recent = topic[age <= window]
         broader = (np.bincount(recent, minlength=k) + PRIOR_CONTACTS * broader) / (len(recent) + PRIOR_CONTACTS)
         found[window] = broader
+    return found
+
+
+def newest_popularity(topic: Codes, age: Floats, person: Codes, k: int) -> dict[int, Floats]:
+    """Shares of the topics in so many of the newest contacts. Each person counts once, however often they called."""
+    newest = np.argsort(age, kind="stable")
+    found, broader = {}, (np.bincount(topic, minlength=k) + 1.0) / (len(topic) + k)
+    for number in NEWEST:
+        cells = np.unique(person[newest[:number]] * k + topic[newest[:number]])
+        people, theirs = np.unique(cells // k, return_inverse=True)
+        weights = 1.0 / np.bincount(theirs)
+        counts = np.bincount(cells % k, weights=weights[theirs], minlength=k)
+        broader = (counts + PRIOR_CONTACTS * broader) / (len(people) + PRIOR_CONTACTS)
+        found[number] = broader
     return found
 
 

@@ -20,11 +20,13 @@ from training.evaluation import Floats
 from training.labels import IssueOptions, named
 from training.populations import literal
 from training.topic_counts import (
+    NEWEST,
     WINDOWS,
     Codes,
     codes_of,
     faded_mean,
     latest_rows,
+    newest_popularity,
     peer_signals,
     popularity,
     transitions,
@@ -46,7 +48,8 @@ MOST_TOPICS = 200
 NAMES = (
     *(f"own_fading_{days}" for days in FADING),
     "own_share", "own_count", "days_since_own", "is_last",
-    "popular_all", *(f"popular_{window}" for window in WINDOWS), "popular_trend", "rank_all",
+    "popular_all", *(f"popular_{window}" for window in WINDOWS), *(f"newest_{number}" for number in NEWEST),
+    "popular_trend", "rank_all",
     "after_last", "after_history", "after_history_late", "happened_most", "happened_least", "happened_sum",
     "contacts", "contacts_fading_3", "contacts_fading_30", "days_since_contact",
 )  # fmt: skip
@@ -122,7 +125,7 @@ class TopicSignals:
         same = np.diff(self.person[known]) == 0
         popular = popularity(topic, age, k)
         self.fill_own(found, owner, topic, age)
-        self.fill_popular(found, popular)
+        self.fill_popular(found, popular, newest_popularity(topic, age, self.person[known], k))
         self.fill_transitions(found, owner, topic, age, same, popular[28])
         for place, values in enumerate(self.values):
             peers = peer_signals(owner, topic, age, values[known], same, popular, rows)
@@ -161,8 +164,10 @@ class TopicSignals:
             self.put(found, f"contacts_fading_{half}", fading[half].sum(axis=1, keepdims=True))
         self.put(found, "days_since_contact", np.where(np.isinf(since_any), np.nan, since_any))
 
-    def fill_popular(self, found: Floats, popular: dict[int, Floats]) -> None:
+    def fill_popular(self, found: Floats, popular: dict[int, Floats], newest: dict[int, Floats]) -> None:
         """What everybody asks about, in all and lately."""
+        for number, shares in newest.items():
+            self.put(found, f"newest_{number}", np.log(shares))
         for window, shares in popular.items():
             self.put(found, f"popular_{window}" if window else "popular_all", np.log(shares))
         self.put(found, "popular_trend", np.log(popular[3] / popular[28]))

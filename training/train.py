@@ -1,8 +1,8 @@
 """Which model should be in use? Examples at many cutoffs, all candidates, the judging slice, the registry, the gate.
 
-The candidates are fitted, stopped and calibrated on earlier slices of time; the best log loss on the newest finished
-horizon wins. The winner's kind is then fitted once more on everything finished (same settings, same rounds), since
-the newest horizon has most to say about the next: its figures are those of the judged fit.
+The candidates are fitted, stopped and calibrated on earlier slices of time; the newest finished horizon judges
+(`training.judging`). The winner's kind is then fitted once more on everything finished (same settings, same rounds),
+since the newest horizon has most to say about the next: its figures are those of the judged fit.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from training.anchors import anchor
 from training.attributes import attributes_at
-from training.candidates import joined
+from training.candidates import joined, predicted
 from training.choosing import thin
 from training.evaluation import WITH_INTERVAL, Estimate, estimate
 from training.examples import Examples, build_examples, first_event
 from training.gates import gate
 from training.issue_fitting import CONTACT_CUTOFFS, IssueResult, fit_contact, fit_topic
-from training.judging import Judged, final_scorer, fit_and_judge, predicted
+from training.judging import Judged, final_scorer, fit_and_judge
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
 from training.model import Model
 from training.opponent import in_use, opponent_of
@@ -103,6 +103,7 @@ def train(
         log, as_of, churn, issues, training, say, timezone=timezone, treatments=treatments, engine=engine
     )
     tuned = tune(examples, training, tune_minutes, training.seed, say) if tune_minutes else None
+    say("fitting all candidates, for today and as they would have been at earlier cutoffs")
     judged = fit_and_judge(examples, training, tuned)
     say("log loss: " + ", ".join(f"{name} {loss:.4f}" for name, loss in judged.losses.items()))
     result = fit_issues(log, as_of, issues, training, examples)
@@ -121,7 +122,6 @@ def train(
     )
     registry = Registry(mlruns)
     unseen = unseen_figures(examples, judged)
-    say("report: walking through the finished cutoffs once more")
     content = judged_content(log, model, registry, examples, judged, result, training, now, unseen, answered)
     return store(registry, model, content, result, examples, unseen, say)
 
@@ -158,7 +158,6 @@ def judged_content(
         judged,
         examples,
         result,
-        training,
         promoted=promote,
         why=why,
         now=now,

@@ -1,7 +1,8 @@
 """Would it have worked before? Each finished cutoff judged by models that knew only what was finished by then.
 
 The examples of a training run are walked through once more, so that nothing is built twice. Fits are kept small: at
-most `MOST_ROWS` rows each. The words and tables the signals were made with are those of the judging cutoff.
+most `MOST_ROWS` rows each. The words and tables the signals were made with are those of the judging cutoff. The report
+shows the walk, and the gate asks it where the newest horizon is silent.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
-from training.candidates import RECENCY, Rows, Settings, fit_all
-from training.evaluation import Estimate, auroc, log_loss, paired_difference
-from training.judging import predicted
+from training.candidates import RECENCY, Rows, Settings, fit_all, predicted
+from training.evaluation import Estimate, Floats, auroc, log_loss, paired_difference
 from training.labels import TrainingOptions
 from training.time_slices import Slices
 
@@ -36,47 +37,55 @@ class Step:
     predicted_share: float  # mean risk the winner's kind foresaw
 
 
-def walk(
-    slices: Slices,
-    rows_at: Callable[[Sequence[datetime]], Rows],
-    training: TrainingOptions,
-    *,
-    winner: str,
-    settings: Settings,
-) -> list[Step]:
-    """One step per finished cutoff that has an earlier finished one to learn from, oldest first.
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """What every candidate said at one cutoff, and what came."""
 
-    `rows_at` gives the examples of some cutoffs; `winner` is the kind whose foresight is compared with what came;
-    `settings` are those of the judged fit.
+    cutoff: datetime
+    y: Floats
+    customers: NDArray[np.int64]
+    scores: Mapping[str, Floats]
+
+    def step(self, kind: str) -> Step:
+        """The figures of it, with the foresight of this kind."""
+        foreseen = self.scores[kind]
+        return Step(
+            cutoff=self.cutoff,
+            customers=len(self.y),
+            left_share=float(self.y.mean()),
+            log_loss={name: log_loss(self.y, score) for name, score in self.scores.items()},
+            auroc={name: auroc(self.y, score) for name, score in self.scores.items()},
+            gain=paired_difference(self.y, foreseen, self.scores[RECENCY], self.customers, count=100),
+            predicted_share=float(foreseen.mean()),
+        )
+
+
+def walk(
+    slices: Slices, rows_at: Callable[[Sequence[datetime]], Rows], training: TrainingOptions, settings: Settings
+) -> list[Rehearsal]:
+    """One rehearsal per finished cutoff that has an earlier finished one to learn from, oldest first.
+
+    `rows_at` gives the examples of some cutoffs; `settings` are those of the judged fit.
     """
     steps = [(cutoff, [one for one in slices.finished if one + slices.horizon <= cutoff]) for cutoff in slices.finished]
     usable = [(cutoff, earlier) for cutoff, earlier in steps if earlier]
     found = [
-        _step(cutoff, rows_at(earlier), rows_at([cutoff]), training, winner, settings)
+        _rehearsed(cutoff, rows_at(earlier), rows_at([cutoff]), training, settings)
         for cutoff, earlier in usable[-MOST_STEPS:]
     ]
-    return [step for step in found if step is not None]
+    return [one for one in found if one is not None]
 
 
-def _step(
-    cutoff: datetime, known: Rows, came: Rows, training: TrainingOptions, winner: str, settings: Settings
-) -> Step | None:
+def _rehearsed(
+    cutoff: datetime, known: Rows, came: Rows, training: TrainingOptions, settings: Settings
+) -> Rehearsal | None:
     """The candidates as they would have been at the cutoff; None where too few left or stayed to say anything."""
     fit, rows = thinned(known), thinned(came)
     if min(fit.y.sum(), len(fit) - fit.y.sum(), rows.y.sum(), len(rows) - rows.y.sum()) < FEWEST_OF_EACH:
         return None
     scorers = fit_all(fit, settings, seed=training.seed, threads=training.threads, bags=1)
     scores = {name: predicted(scorer, rows) for name, scorer in scorers.items()}
-    foreseen = scores[winner]
-    return Step(
-        cutoff=cutoff,
-        customers=len(rows),
-        left_share=float(rows.y.mean()),
-        log_loss={name: log_loss(rows.y, score) for name, score in scores.items()},
-        auroc={name: auroc(rows.y, score) for name, score in scores.items()},
-        gain=paired_difference(rows.y, foreseen, scores[RECENCY], rows.customers, count=100),
-        predicted_share=float(foreseen.mean()),
-    )
+    return Rehearsal(cutoff=cutoff, y=rows.y, customers=rows.customers, scores=scores)
 
 
 def thinned(rows: Rows) -> Rows:

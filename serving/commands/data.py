@@ -42,7 +42,8 @@ SHOWN_REJECTS = 10
 def import_events_command(
     files: Files,
     mapping: Annotated[
-        str | None, typer.Option(metavar="F", help="A mapping file, or the name of a shipped one: cdnow, sparkify.")
+        str | None,
+        typer.Option(metavar="F", help="A mapping file (see README), or a shipped one: cdnow, incidents, sparkify."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count; write nothing.")] = False,
     home: HomeOption = None,
@@ -124,15 +125,16 @@ def _show_report(report: ImportReport, *, as_json: bool, dry_run: bool) -> None:
         return
     would = "would be " if dry_run else ""
     show(f"{report.accepted} {would}accepted, {report.duplicates} duplicates, {report.rejected} {would}put aside.")
-    show_rejects(report.rejects, report.rejected)
+    show_rejects(report.rejects, report.rejected, dry_run=dry_run)
 
 
-def show_rejects(rejects: Sequence[Reject], count: int) -> None:
+def show_rejects(rejects: Sequence[Reject], count: int, *, dry_run: bool) -> None:
     for reject in rejects[:SHOWN_REJECTS]:
         value = "" if reject.value is None else f" ({reject.value!r})"
         show(f"  {reject.file}:{reject.line}: {reject.reason}{value}")
     if count > SHOWN_REJECTS:
-        show(f"  … and {count - SHOWN_REJECTS} more, all of them in data/quarantine/.")
+        kept = "" if dry_run else ", all of them in data/quarantine/"
+        show(f"  … and {count - SHOWN_REJECTS} more{kept}.")
 
 
 @features.command("list")

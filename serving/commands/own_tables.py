@@ -101,7 +101,7 @@ def _import_own(
     would = "would be " if dry_run else ""
     told = f"{report.accepted} {would}accepted, {report.replaced} {would}replaced, {report.duplicates} duplicates"
     show(f"{told}, {report.rejected} {would}put aside.")
-    show_rejects(report.rejects, report.rejected)
+    show_rejects(report.rejects, report.rejected, dry_run=dry_run)
     for run in made:
         show(f"{run.customers} customers scored as of {run.as_of:%Y-%m-%d %H:%M} UTC: pehle plan goes by the newest.")
 

@@ -171,6 +171,9 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         raise TypeError
     span = f", {events['first']} to {events['last']}" if events["count"] else "; import some with `pehle import events`"
     show(f"{events['count']} events from {found['customers']} customers{span}")
+    if events["count"] and events["stale"]:
+        limit = place.settings.planning.max_staleness_days
+        show(f"the newest event is older than {limit} days: nothing is planned or sent; `pehle import events` goes on")
     show(f"model in use: {found['champion'] or 'none; make one with `pehle train`'}")
     for line in [*_model_lines(found["models"]), *_imported_lines(found["imported"])]:
         show(line)
@@ -179,10 +182,17 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     waiting = ", ".join(f"{count} {state}" for state, count in found["outreach"].items()) or "none planned"
     show(f"outreach: {waiting}")
     rows = [
-        [job["name"], str(job["last_run"] or "never")[:16], str(job["next_run"])[:16], "LATE" if job["late"] else ""]
+        [job["name"], str(job["last_run"] or "never")[:16], str(job["next_run"])[:16], _job_note(job)]
         for job in found["jobs"]
     ]
     show_table([["job", "last run", "next run (UTC)", ""], *rows])
+
+
+def _job_note(job: Mapping[str, Any]) -> str:
+    """What is wrong with the job: its last run failed, and why, or it is late."""
+    if job["last_state"] == "failed":
+        return f"FAILED: {job['detail'] or 'see the log of pehle work'}"
+    return "LATE" if job["late"] else ""
 
 
 def _model_lines(states: object) -> list[str]:

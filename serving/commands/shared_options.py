@@ -78,10 +78,10 @@ def moment(text: str, option: str) -> datetime:
     """
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the latter: a zone that leads out of the years 1 to 9999
         msg = f"{text!r} is not a time. Write it like 2026-04-01 or 2026-04-01T00:00:00Z."
         raise typer.BadParameter(msg, param_hint=option) from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def as_of_or_default(home: Home, text: str | None) -> datetime:

@@ -19,6 +19,7 @@ from records.review_queries import Urgent, last_decision, urgent
 from records.scores import Run, latest_run, runs_together
 from serving.coverage import Coverage, coverage_of
 from serving.model_versions import table_in, together
+from serving.planning import is_stale
 from serving.web import charts
 from serving.web.access import Signed
 from serving.web.language import Language
@@ -244,7 +245,7 @@ def _notes(site: Site, language: Language, now: datetime) -> list[Markup]:
                 )
             )
     last, limit = site.home.log.summary().last, site.home.settings.planning.max_staleness_days
-    if last is not None and now - last > timedelta(days=limit):
+    if last is not None and is_stale(last, site.home.settings, now):
         found.append(language("today.stale", until=language.day(last, now), n=limit))
     midnight = _midnight(language, now)
     with site.home.engine.connect() as connection:

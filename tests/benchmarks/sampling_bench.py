@@ -24,10 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from records.events import EventLog
 from records.simulation import Saral
-from training.candidates import AVERAGE, LIGHTGBM, LOGISTIC, Rows, Settings, fit_all
+from training.candidates import AVERAGE, LIGHTGBM, LOGISTIC, Rows, Settings, fit_all, predicted
 from training.evaluation import Floats, log_loss, paired_difference
 from training.examples import build_examples
-from training.judging import predicted
 from training.labels import ChurnOptions, TrainingOptions
 from training.lots import lot
 
