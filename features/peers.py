@@ -83,18 +83,18 @@ def derived(curve: Curve) -> Derived:
 
 def signals() -> tuple[Signal, ...]:
     """Which signals compare a customer with others, of their age or of their product and start?"""
-    others = "than customers known for as long had on average"
+    others = "customers known for as long had on average"
     return (
         _signal(
             name="active_days_30d_less_peers",
-            question=f"How many more active days in 30 {others}, between two points of the fitted curve?",
+            question=f"How many more active days in 30 than {others}, between two points of the fitted curve?",
             unit="days",
             value=lambda t: t.active_days_30.cast("float64") - t.peers_active_days_30,
             say=_beside_others,
         ),
         _signal(
             name="active_days_30d_to_peers",
-            question=f"How many times as many active days in 30 {others}, between two points of the fitted curve?",
+            question=f"How many times as many active days in 30 as {others}, between two points of the fitted curve?",
             unit="ratio",
             value=_to_peers,
         ),

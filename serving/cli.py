@@ -65,8 +65,11 @@ def main() -> None:
 
         if not isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
             raise
-        said = str(error).partition("\n")[0].rstrip(".")
-        tell(f"pehle: {harmless(said)}. This needs more room in memory, or for temporary files in the home.")
+        if "No space left on device" in str(error):
+            tell("pehle: The disk is full. Free some of it and run the command again: what was there is whole.")
+        else:
+            said = str(error).partition("\n")[0].rstrip(".")
+            tell(f"pehle: {harmless(said)}. This needs more room in memory, or for temporary files in the home.")
         sys.exit(1)
 
 

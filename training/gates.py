@@ -60,16 +60,15 @@ def gate(
     attributes
         Of the judged rows: no slice of them may lose.
     """
-    winner = judged.winner
+    winner, instead = judged.winner, "the model in use stays" if champion else "none is put in use"
     if winner == RECENCY:
         loss = judged.losses[judged.best_stored]
         return False, (
-            f"nothing beats recency alone (log loss {judged.losses[RECENCY]:.4f}, best model {loss:.4f}): "
-            "the model in use stays"
+            f"nothing beats recency alone (log loss {judged.losses[RECENCY]:.4f}, best model {loss:.4f}): {instead}"
         )
     knows, beats = knows_more(judged, winner)
     if not knows:
-        return False, f"{beats}: the model in use stays"
+        return False, f"{beats}: {instead}"
     if champion is None:
         return True, f"{beats}; no model was in use"
     if champion.model.settings.get("churn") != model.settings["churn"]:
