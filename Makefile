@@ -43,7 +43,7 @@ $(VENV)/.tests: $(VENV)/.installed requirements-dev.lock
 # them; and all the rest. Threads that wait do not spin, or the halves would hold each other up. Spark's tests have a
 # target of their own.
 WITH_DEMO := $(shell grep -lE 'made_demo|demo_home|trained_home' tests/test_*.py)
-LONG := $(patsubst %,tests/test_%.py,three_populations train each_definition simulation commands examples scoring)
+LONG := $(patsubst %,tests/test_%.py,three_populations train each_definition simulation commands examples scoring build sending)
 HALF_1 := $(sort $(WITH_DEMO) $(LONG))
 HALF_0 := $(filter-out $(HALF_1) $(wildcard tests/test_spark*.py),$(sort $(wildcard tests/test_*.py)))
 test-0 test-1 soak: export OMP_WAIT_POLICY := passive
