@@ -2,7 +2,8 @@
 
 Every comparison is paired: the same customers, both models, resampled by customer. Two things make a model know more
 than recency alone: it ranks better, or it has less log loss after both were calibrated alike. Log loss as it stands
-is no proof: a model that knows nothing beats a stale base rate.
+is no proof: a model that knows nothing beats a stale base rate. Where the newest horizon is silent, the rehearsals at
+earlier cutoffs may speak.
 
 A monthly retrain usually brings a tie. Then the newer one is taken: it has seen the newest horizon, and a model that
 is only replaced when it is clearly beaten grows old. But not if it is worse for a slice, or worse calibrated.
