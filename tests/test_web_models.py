@@ -175,6 +175,13 @@ def test_a_trained_model_that_nobody_put_in_use_is_said_to_be_none(bare: Seen, t
     assert "1 model was trained" in page
 
 
+def test_several_that_nobody_put_in_use_are_counted(bare: Seen, tmp_path: Path) -> None:
+    for number in (1, 2):
+        add_version(bare.home, tmp_path, number)
+    assert "2 models were trained; none passed the check" in bare.page()
+    assert "2 मॉडल बने" in bare.page(language="hi")
+
+
 def test_each_definition_has_a_part_of_its_own(seen: Seen, tmp_path: Path) -> None:
     add_version(seen.home, tmp_path, 1, definition="prepaid")
     page = seen.page()

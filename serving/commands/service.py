@@ -170,7 +170,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     if not isinstance(events, dict) or not isinstance(found["jobs"], list) or not isinstance(found["outreach"], dict):
         raise TypeError
     span = f", {events['first']} to {events['last']}" if events["count"] else "; import some with `pehle import events`"
-    show(f"{events['count']} events from {found['customers']} customers{span}")
+    whose = f"{found['customers']} customer{'' if found['customers'] == 1 else 's'}"
+    show(f"{events['count']} event{'' if events['count'] == 1 else 's'} from {whose}{span}")
     if events["count"] and events["stale"]:
         limit = place.settings.planning.max_staleness_days
         show(f"the newest event is older than {limit} days: nothing is planned or sent; `pehle import events` goes on")
