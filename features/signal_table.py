@@ -171,7 +171,7 @@ def _joined(parts: Sequence[pa.ChunkedArray[Any]], kind: Any) -> pa.Array[Any]:
 def _numbers(parts: Sequence[pa.ChunkedArray[Any]], order: pa.Array[Any] | None = None) -> pa.Array[Any]:
     """These numbers as one array in this order. Zero lies under its nulls: anything else would differ from run to run.
 
-    In memory of numpy, which asks for large pages: in Arrow's the same costs four times the CPU, in page faults.
+    In memory of numpy, where it cost .95 CPU-s for a GB, and 2.5 in Arrow's: page faults.
     """
     chunks: list[Any] = [chunk for part in parts for chunk in part.cast(pa.float64()).chunks if len(chunk)]
     ends = np.cumsum([0, *map(len, chunks)])

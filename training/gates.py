@@ -32,10 +32,8 @@ from training.evaluation import (
 from training.judging import Judged
 from training.model import Model
 from training.opponent import InUse, Opponent
-from training.slices import worse_slices
+from training.slices import TOLERANCE, worse_slices
 
-# As good: less than this much log loss worse, and not worse beyond the interval.
-TOLERANCE = 0.002
 # The AUROC of no order at all.
 CHANCE = 0.5
 # A calibration error up to here is good (see expected_calibration_error) and stands in nobody's way.

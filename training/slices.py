@@ -19,8 +19,10 @@ from training.evaluation import Floats, auroc, interval, mean_interval, paired_d
 FEWEST_ROWS, FEWEST_OF_EACH = 200, 20
 # The largest values of an attribute have a slice each; the others share one.
 MOST_VALUES = 12
+# Less than this much log loss worse is as good.
+TOLERANCE = 0.002
 # What a slice is compared by, how much worse is still a tie, and the digits it is told with.
-TIES = (("log loss", 0.002, 4), ("AUROC", 0.01, 3))
+TIES = (("log loss", TOLERANCE, 4), ("AUROC", 0.01, 3))
 OTHERS, UNKNOWN = "all others", "not known"
 Attributes = Mapping[str, Sequence[str | None]]
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from features.build import build_signals
 from records.events import EventLog
+from training.calibration import sigmoid
 from training.evaluation import Floats, auroc, log_loss, paired_difference
 from training.examples import Examples
 from training.labels import ChurnOptions
@@ -75,10 +76,6 @@ class Company:
     truth: Mapping[str, float]
 
 
-def logistic(z: float) -> float:
-    return float(1 / (1 + np.exp(-z)))
-
-
 def memberships(customers: int, seed: int) -> Company:
     """Thirty days at a time. Whoever pays by hand, or listens less than before, is less likely to pay again.
 
@@ -94,7 +91,7 @@ def memberships(customers: int, seed: int) -> Company:
             heard = rng.uniform(day, day + 30, rng.poisson(8 * np.exp(0.6 * liking)))
             for at in heard:
                 events.add(who, float(at), "song_played")
-            stops = logistic((-3.6 if by_itself else -1.5) - 0.9 * liking)
+            stops = float(sigmoid(np.asarray((-3.6 if by_itself else -1.5) - 0.9 * liking)))
             if day < KNOWN <= day + 30:
                 truth[f"C{who}"] = stops
             if rng.random() < stops:
