@@ -58,12 +58,13 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Leaving:
-    """What leaving means."""
+class Norms:
+    """What everybody is counted by: what leaving means, and how active customers are as they age."""
 
     horizon_days: int
     active_within_days: int
     by_event: bool
+    curve: tuple[float, ...] = ()  # as `features/peers.py` fits it
 
 
 @dataclass(frozen=True)
@@ -78,16 +79,16 @@ class People:
     age: Whole  # whole days since they began
 
     @classmethod
-    def of(cls, facts: Facts, leaving: Leaving) -> People:
+    def of(cls, facts: Facts, norms: Norms) -> People:
         """Who are these, by their facts?"""
         now, known = (np.asarray(facts[name], np.int64) for name in ("cutoff_us", "known_us"))
         begun, life, gone = (moments(facts, name, len(now)) for name in MOMENTS)
         begun = np.where(begun == EARLIEST, known, begun)
         # By an event somebody certainly stayed up to now, by silence up to a horizon ago.
-        stayed = now if leaving.by_event else now - leaving.horizon_days * DAY_US
-        left = (gone > EARLIEST) & (gone >= life) & (gone >= begun) if leaving.by_event else life < stayed
-        end = np.where(left, gone if leaving.by_event else np.maximum(life, begun), stayed)
-        here = ~left & (life >= now - leaving.active_within_days * DAY_US)
+        stayed = now if norms.by_event else now - norms.horizon_days * DAY_US
+        left = (gone > EARLIEST) & (gone >= life) & (gone >= begun) if norms.by_event else life < stayed
+        end = np.where(left, gone if norms.by_event else np.maximum(life, begun), stayed)
+        here = ~left & (life >= now - norms.active_within_days * DAY_US)
         values = {
             "left": left,
             "begun": begun // DAY_US,
@@ -108,9 +109,9 @@ class People:
         )
 
 
-def counts_of(facts: Facts, leaving: Leaving) -> pa.Table:
+def counts_of(facts: Facts, norms: Norms) -> pa.Table:
     """How many of these customers are how, by cutoff, product and start: `KEYS` and `n`, sorted."""
-    people = People.of(facts, leaving)
+    people = People.of(facts, norms)
     columns: dict[str, Any] = {"cutoff_day": people.cutoff_day.take, "product": people.product.take}
     columns["start"] = people.start.take
     words = pc.unique(people.product)
@@ -123,7 +124,7 @@ def counts_of(facts: Facts, leaving: Leaving) -> pa.Table:
         of, value, n = tally(group[chosen], values[chosen])
         keys: dict[str, Any] = {name: take(row[of]) for name, take in columns.items()}
         found.append(pa.table(keys | {"kind": pa.array([kind] * len(of), pa.string()), "value": value, "n": n}))
-    return added([*found, _of_nobody(season.counts_of(facts, leaving.active_within_days))])
+    return added([*found, _of_nobody(season.counts_of(facts, norms.curve))])
 
 
 def _of_nobody(counts: pa.Table) -> pa.Table:
@@ -144,9 +145,9 @@ def added(counts: Sequence[pa.Table]) -> pa.Table:
 class Cohorts:
     """What everybody's counts say of a customer. Groups are numbered at three levels: peers, product, everybody."""
 
-    def __init__(self, counts: pa.Table, leaving: Leaving) -> None:
-        self.leaving, self._pace = leaving, season.Pace(counts)
-        of_all = pc.is_in(counts.column("kind"), value_set=pa.array([*season.CAME, *season.LIVED]))
+    def __init__(self, counts: pa.Table, norms: Norms) -> None:
+        self.norms, self._pace = norms, season.Pace(counts)
+        of_all = pc.is_in(counts.column("kind"), value_set=pa.array([*season.CAME, *season.EXPECTED]))
         counts = counts.filter(pc.invert(of_all)).combine_chunks()
         self._words = pc.unique(counts.column("product").combine_chunks())
         day, start = (counts.column(name).to_numpy() for name in ("cutoff_day", "start"))
@@ -167,7 +168,7 @@ class Cohorts:
 
     def facts(self, facts: Facts) -> dict[str, Floats]:
         """`MAKES` of these customers, NaN where they have too few peers."""
-        people = People.of(facts, self.leaving)
+        people = People.of(facts, self.norms)
         levels = self._levels(people.cutoff_day, people.product, people.start)
         made = {
             "cohort_left_share": self._at(levels, "left", 0, lambda of, rows, at: of.mean(at)),
@@ -185,7 +186,7 @@ class Cohorts:
         age = people.age.astype(np.float64)
         made["cohort_usual_length"] = self._at(levels, "ended", 1, lambda of, rows, at: of.below(at, age[rows]))
         ahead = self._lives.leaving
-        made["cohort_leaving_ahead"] = ahead(levels[1], levels[2], people.age, self.leaving.horizon_days)
+        made["cohort_leaving_ahead"] = ahead(levels[1], levels[2], people.age, self.norms.horizon_days)
         return made | self._pace.facts(facts)
 
     def _at(self, levels: Sequence[Whole], kind: str, first: int, say: Any) -> Floats:

@@ -1,12 +1,13 @@
 """Season: a clock that goes as fast as everybody is active. Is this silence long, for how quiet all have been?
 
 After a feast all customers fall silent, and before one all come. On this clock a day is as long as customers were
-active on it, against an average day of the year before the cutoff; a silence, a gap and a tenure are then comparable
-whenever they were. Everybody is counted at each cutoff, by ages in days; nothing is fitted.
+active on it, against what is usual at their ages (`features/peers.py` fits that); a silence, a gap and a tenure are
+then comparable whenever they were. Everybody is counted at each cutoff, by days before it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from features.cutoffs import DAY_US
 from features.fact_columns import Facts, moments, numbers
+from features.peers import SPAN, Curve
 from features.phrases import plain
 from features.signal import Columns, Measure, Row, Signal, column, ratio
 from features.sorted_rows import EARLIEST, Whole
@@ -26,8 +28,8 @@ MEASURES: tuple[Measure, ...] = ()
 EDGES = (0, 7, 14, 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330, 364)
 """Ages in days between which everybody's activity is counted; further back a day is a day."""
 
-PRIOR_DAYS = 900.0
-"""Each span is drawn to the mean of all as if thirty average customers had been there for thirty days."""
+PRIOR_DAYS = 100.0
+"""Each span is drawn to what was to be expected as if a hundred active days more had been expected and had come."""
 
 PRIOR_TENURE = 30.0
 """A newcomer's pace is told as if they had been here for thirty days more."""
@@ -36,34 +38,52 @@ READS = ("events_first", "events_last", "active_days_all", *(f"active_days_{edge
 MAKES = ("season_silence", "season_tenure")
 
 CAME = tuple(f"came_{edge}" for edge in EDGES[1:])
-LIVED = tuple(f"lived_{edge}" for edge in EDGES[1:])
-"""The kinds of counts: active days but the first of a customer, and days on which they were there, by span."""
+EXPECTED = tuple(f"expected_{edge}" for edge in EDGES[1:])
+"""The kinds of counts: active days, and billionths of those to be expected of customers of this age, by span."""
 
-SCHEMA = pa.schema([("cutoff_day", pa.int64()), ("kind", pa.string()), ("n", pa.int64())])
+PARTS = 1_000_000_000
+"""What is expected is counted in whole parts of a day: sums are then the same in any pieces."""
+
+_TYPES: Any = (("cutoff_day", pa.int64()), ("kind", pa.string()), ("n", pa.int64()))
+SCHEMA = pa.schema(_TYPES)
 Floats = NDArray[np.float64]
 
 
-def counts_of(facts: Facts, active_within_days: int) -> pa.Table:
-    """How often did these customers come, and for how many days were they there? `cutoff_day`, `kind` and `n`.
+def counts_of(facts: Facts, curve: Curve) -> pa.Table:
+    """How often did these customers come, and how often do customers of their age? `cutoff_day`, `kind` and `n`.
 
-    Somebody is there from their first active day until they have been silent for `active_within_days`.
+    `curve` says how active customers are as they age; without one nothing can be expected of anybody.
     """
-    day = np.asarray(facts["cutoff_day"], np.int64)
-    first, last = (_ages(facts, name, len(day)) for name in ("events_first", "events_last"))
-    active = first >= 0
-    gone = np.maximum(last - active_within_days, 0)
-    cutoffs, place = np.unique(day[active], return_inverse=True)
-    found, before = [], np.zeros(int(active.sum()), np.int64)
+    day, now = (np.asarray(facts[name], np.int64) for name in ("cutoff_day", "cutoff_us"))
+    age = (now - np.asarray(facts["known_us"], np.int64)) / DAY_US
+    cutoffs, place = np.unique(day, return_inverse=True)
+    found, before = [], np.zeros(len(day), np.int64)
+    usual = usual_by_age(curve)
     for number, (low, high) in enumerate(pairwise(EDGES)):
-        upto = numbers(facts, f"active_days_{high}", len(day))[active]
-        begun = (first[active] >= low) & (first[active] < high)
-        lived = np.maximum(np.minimum(first[active], high) - np.maximum(gone[active], low), 0)
-        for kind, values in ((CAME[number], upto - before - begun), (LIVED[number], lived)):
-            sums = np.bincount(place, values, len(cutoffs)).astype(np.int64)
+        upto = numbers(facts, f"active_days_{high}", len(day))
+        expected = usual(np.maximum(age - low, 0.0)) - usual(np.maximum(age - high, 0.0))
+        parts = np.rint(expected * PARTS).astype(np.int64)
+        for kind, values in ((CAME[number], upto - before), (EXPECTED[number], parts)):
+            sums = np.zeros(len(cutoffs), np.int64)
+            np.add.at(sums, place, values)
             columns: dict[str, Any] = {"cutoff_day": cutoffs, "kind": [kind] * len(cutoffs), "n": sums}
             found.append(pa.table(columns, SCHEMA))
         before = upto
     return pa.concat_tables(found)
+
+
+def usual_by_age(curve: Curve) -> Callable[[Floats], Floats]:
+    """How many active days customers have up to an age in days; past the last fitted span they go on as in it."""
+    if not curve:
+        return np.zeros_like
+    edges = SPAN * np.arange(len(curve) + 1, dtype=np.float64)
+    total = np.concatenate([[0.0], np.cumsum(curve)])
+
+    def usual(age: Floats) -> Floats:
+        beyond = np.maximum(age - edges[-1], 0.0) * (curve[-1] / SPAN)
+        return np.asarray(np.interp(age, edges, total) + beyond)
+
+    return usual
 
 
 class Pace:
@@ -73,16 +93,16 @@ class Pace:
         """`counts`: `cutoff_day`, `kind` and `n`, each day and kind once; other kinds are passed over."""
         day, n = (counts.column(name).to_numpy() for name in ("cutoff_day", "n"))
         kinds = np.array(counts.column("kind").to_pylist(), dtype=object)
-        self._days = np.unique(day[np.isin(kinds, LIVED)])
+        self._days = np.unique(day[np.isin(kinds, CAME)])
         spans = np.zeros((2, len(EDGES) - 1, len(self._days)))
-        for which, names in enumerate((CAME, LIVED)):
+        for which, names in enumerate((CAME, EXPECTED)):
             for number, name in enumerate(names):
                 rows = kinds == name
                 spans[which, number, np.searchsorted(self._days, day[rows])] = n[rows]
-        came, lived = spans
-        mean = came.sum(axis=0) / np.maximum(lived.sum(axis=0), 1.0)
-        drawn = (came + mean * PRIOR_DAYS) / (lived + PRIOR_DAYS)
-        pace = np.where(mean > 0, drawn / np.where(mean > 0, mean, 1.0), 1.0)
+        came, expected = spans[0], spans[1] / PARTS
+        mean = came.sum(axis=0) / np.where(known := expected.sum(axis=0) > 0, expected.sum(axis=0), 1.0)
+        share = np.where(known & (mean > 0), mean, 1.0)
+        pace = np.where(known & (mean > 0), (came / share + PRIOR_DAYS) / (expected + PRIOR_DAYS), 1.0)
         passed = np.cumsum(pace * np.diff(EDGES)[:, None], axis=0)
         self._passed = np.vstack([np.zeros(len(self._days)), passed])  # on the clock, from each age to the cutoff
 
@@ -105,13 +125,6 @@ class Pace:
         return made
 
 
-def _ages(facts: Facts, name: str, rows: int) -> Whole:
-    """The age of a moment in full days, -1 where there is none."""
-    now, moment = np.asarray(facts["cutoff_us"], np.int64), moments(facts, name, rows)
-    never = moment == EARLIEST
-    return np.where(never, -1, (now - 1 - np.where(never, now, moment)) // DAY_US)
-
-
 def signals() -> tuple[Signal, ...]:
     """Which signals hold a customer's silence against how quiet everybody was?"""
     signal = partial(Signal, family="season", group="activity_recency", no_data="null: never active")
@@ -119,8 +132,8 @@ def signals() -> tuple[Signal, ...]:
         signal(
             name="silence_by_season",
             question=(
-                "How long is the present silence, where a day is as long as customers were active on it, against an "
-                "average day of the year?"
+                "How long is the present silence, where a day is as long as customers were active on it, against what "
+                "is usual at their ages?"
             ),
             unit="days",
             value=column("season_silence"),

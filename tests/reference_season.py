@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from itertools import pairwise
 
-from reference_seen import DAY, INSTANT, Everyone, Seen, Values
+from reference_seen import Everyone, Seen, Values
 
 from features.fitted import Fitted
 
 EDGES = [0, 7, 14, *range(30, 331, 30), 364]
 
 
+def usual(curve: tuple[float, ...], age: float) -> float:
+    """How many active days customers have up to this age; past the curve as many as in its last thirty days."""
+    if not curve:
+        return 0.0
+    full = int(age // 30)
+    return sum(curve[min(span, len(curve) - 1)] * min(1.0, age / 30 - span) for span in range(full + 1))
+
+
 @lru_cache(maxsize=4)
 def clock(everyone: Everyone, fitted: Fitted) -> list[float]:
-    """How fast the clock goes in each span of ages."""
-    came, lived = [0] * (len(EDGES) - 1), [0] * (len(EDGES) - 1)
+    """How fast the clock goes in each span of days before the cutoff."""
+    came, expected = [0] * (len(EDGES) - 1), [0.0] * (len(EDGES) - 1)
     for who, events in everyone.events.groupby("customer_id"):
         seen = Seen(str(who), events, everyone, everyone.cutoff, fitted)
-        moments = sorted(seen.active().occurred_at)
-        if not moments:
-            continue
-        first, last = (math.floor((seen.cutoff - INSTANT - at) / DAY) for at in (moments[0], moments[-1]))
-        days = [age for age in seen.ages(seen.active()) if age <= first]  # all active days but the first
+        days, age = seen.ages(seen.active()), seen.known_days()
         for span, (low, high) in enumerate(pairwise(EDGES)):
-            came[span] += sum(low < age <= high for age in days)
-            lived[span] += max(min(first, high) - max(low, last - fitted.active_within_days, 0), 0)
-    mean = sum(came) / max(sum(lived), 1)
-    if not mean:
+            came[span] += sum(low < day <= high for day in days)
+            until, since = (usual(fitted.peers, max(age - edge, 0.0)) for edge in (low, high))
+            expected[span] += round(until - since, 9)
+    if not sum(came) or not sum(expected):
         return [1.0] * len(came)
-    return [(days + mean * 900) / (there + 900) / mean for days, there in zip(came, lived, strict=True)]
+    mean = sum(came) / sum(expected)
+    return [(days / mean + 100) / (there + 100) for days, there in zip(came, expected, strict=True)]
 
 
 def passed(paces: list[float], age: float) -> float:
     """The time on the clock that passed in so many days before the cutoff."""
-    spans = zip(EDGES, EDGES[1:], paces, strict=False)
-    return sum(pace * max(min(age, high) - low, 0) for low, high, pace in spans) + max(age - EDGES[-1], 0)
+    spans = zip(pairwise(EDGES), paces, strict=True)
+    return sum(pace * max(min(age, high) - low, 0) for (low, high), pace in spans) + max(age - EDGES[-1], 0)
 
 
 def season(seen: Seen) -> Values:
