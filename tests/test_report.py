@@ -193,6 +193,11 @@ def test_calibration_groups_count_everybody_once() -> None:
     assert [group.predicted for group in groups] == sorted(group.predicted for group in groups)
 
 
+def test_calibration_groups_that_cut_a_tie_share_its_leavers() -> None:
+    groups = calibration_groups(np.repeat([1.0, 0.0], [60, 140]), np.full(200, 0.3))
+    assert [round(group.left, 9) for group in groups] == [0.3] * 10
+
+
 def test_points_have_a_side_and_a_real_minus() -> None:
     assert [points(share) for share in (0.0213, -0.004, 0.0001)] == ["+2.1", "−0.4", "0.0"]
 
