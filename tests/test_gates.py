@@ -11,8 +11,9 @@ import pytest
 from training.calibration import log_odds, sigmoid
 from training.candidates import Rows, Settings
 from training.evaluation import Floats, log_loss, paired_difference
-from training.gates import against, knows_more, worse_calibration
+from training.gates import against, knows_more, same_leaving, worse_calibration
 from training.judging import Judged
+from training.labels import Bands, ChurnOptions
 from training.opponent import Opponent
 from training.slices import SliceRow, gaps, slice_table, worse_slices
 from training.walk import Rehearsal
@@ -46,6 +47,17 @@ def test_a_model_that_knows_more_than_recency_says_how_much() -> None:
     knows, why = knows_more(judged(Y, recency=RECENCY_SAYS, logistic=TRUE), "logistic")
     assert knows
     assert why.startswith("logistic beats recency alone by 0.")
+
+
+def test_other_bands_or_a_setting_younger_than_the_model_are_no_other_question() -> None:
+    """Or whoever shifts the bands puts a worse model in use: nothing would be compared."""
+    asked = ChurnOptions().model_dump(mode="json")
+    renamed = ChurnOptions(bands=Bands(high=0.7), begun_by=["enrolled"]).model_dump(mode="json")
+    older = {name: value for name, value in asked.items() if name != "grace_days"}
+    assert same_leaving(asked, renamed)
+    assert same_leaving(older, asked)
+    assert not same_leaving(asked, ChurnOptions(horizon_days=30).model_dump(mode="json"))
+    assert not same_leaving({**asked, "of_a_later_version": 1}, asked)
 
 
 def test_a_better_base_rate_alone_is_no_knowledge() -> None:
