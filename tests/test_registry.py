@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +19,9 @@ from training.labels import IssueOptions
 from training.model import Model
 from training.registry import Registry
 from training.scorers import Linear, Scorer
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Barrier
 
 NOW = datetime(2026, 11, 19, 4, 42, tzinfo=UTC)
 LATER = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -88,6 +94,42 @@ def test_asking_an_empty_place_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no trained model here.*pehle train"):
         registry.load("champion")
     assert list(tmp_path.iterdir()) == []
+
+
+def open_and_add(start: Barrier, folder: Path, number: int) -> None:
+    """What a process does that comes to a new store at the same moment as another."""
+    import mlflow.tracking  # noqa: F401  the slow part, before the start
+
+    start.wait(timeout=120)
+    add(Registry(folder / "mlruns"), folder / str(number), number)
+
+
+def test_two_processes_that_open_a_new_store_at_once_both_have_their_model_in_it(tmp_path: Path) -> None:
+    spawn = get_context("spawn")
+    start = spawn.Barrier(2)
+    both = [spawn.Process(target=open_and_add, args=(start, tmp_path, number)) for number in (1, 2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(timeout=240)
+    assert [process.exitcode for process in both] == [0, 0]
+    found = Registry(tmp_path / "mlruns")
+    assert {intercept_of(found.load(version)) for version in ("1", "2")} == {1.0, 2.0}
+
+
+def test_while_one_training_decides_another_waits(registry: Registry) -> None:
+    def decide() -> None:
+        with Registry(registry.mlruns).deciding():
+            registry.promote("2", "better", at=LATER, by="job:retrain")
+
+    with registry.deciding():
+        other = Thread(target=decide)
+        other.start()
+        other.join(timeout=1)
+        assert other.is_alive()
+        assert registry.resolve("champion")[0] == "1"
+    other.join()
+    assert registry.resolve("champion")[0] == "2"
 
 
 def test_versions_say_what_scripts_read(registry: Registry) -> None:

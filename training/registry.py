@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from records.errors import ModelError
+from records.manifest import one_at_a_time
 from training.model import Model
 from training.moved_store import move_places
 from training.populations import DEFAULT
@@ -61,11 +63,31 @@ class Registry:
     @property
     def client(self) -> Any:
         if self._client is None:
-            if not self.elsewhere:
-                self.mlruns.mkdir(parents=True, exist_ok=True)
-                move_places(self.mlruns, EXPERIMENT)
-            self._client = quiet_client(self.uri)
+            if self.elsewhere:
+                self._client = quiet_client(self.uri)
+            elif os.access(self.mlruns, os.W_OK) or not self.mlruns.exists():
+                # Of two processes that open a new store at once, each would make MLflow's tables.
+                with one_at_a_time(self.mlruns / ".opening.lock"):
+                    self._client = self._opened()
+            else:
+                self._client = self._opened()
         return self._client
+
+    def _opened(self) -> Any:
+        move_places(self.mlruns, EXPERIMENT)
+        client = quiet_client(self.uri)
+        client.search_experiments(max_results=1)  # MLflow makes its tables when it is first asked
+        client.search_registered_models(max_results=1)
+        return client
+
+    @contextmanager
+    def deciding(self) -> Iterator[None]:
+        """While one training compares its model with that in use and stores it, any other waits.
+
+        Else two that end together would both be compared with the model before, and the later one take its place.
+        """
+        with one_at_a_time(self.mlruns / ".deciding.lock"):
+            yield
 
     def experiment_id(self) -> str:
         """The one experiment all runs belong to; made on first use."""
