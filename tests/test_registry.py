@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -115,6 +120,51 @@ def test_two_processes_that_open_a_new_store_at_once_both_have_their_model_in_it
     assert [process.exitcode for process in both] == [0, 0]
     found = Registry(tmp_path / "mlruns")
     assert {intercept_of(found.load(version)) for version in ("1", "2")} == {1.0, 2.0}
+
+
+def test_a_store_that_was_killed_while_it_was_made_is_made_again(tmp_path: Path) -> None:
+    """MLflow makes its tables one after the other, and gives up where some are there already."""
+    mlruns = tmp_path / "mlruns"
+    mlruns.mkdir()
+    script = (
+        "import sqlite3, sys; from pathlib import Path; from training.registry import Registry\n"
+        "registry = Registry(Path(sys.argv[1])); connect = sqlite3.dbapi2.connect\n"
+        "class Killed(sqlite3.Connection):\n"
+        "    def cursor(self, *given): return super().cursor(Dying)\n"
+        "class Dying(sqlite3.Cursor):\n"
+        "    def execute(self, sql, *given):\n"
+        "        if 'registered_model_tags' in sql: import os; os._exit(9)\n"
+        "        return super().execute(sql, *given)\n"
+        "sqlite3.dbapi2.connect = sqlite3.connect = lambda *a, **k: connect(*a, **{**k, 'factory': Killed})\n"
+        "registry.experiment_id()\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(mlruns)], check=False)
+    assert killed.returncode == 9
+    assert any(file.stat().st_size > 0 for file in mlruns.iterdir())
+    registry = Registry(mlruns)
+    assert registry.versions() == []
+    assert add(registry, tmp_path / "one", 1.0) == "1"
+    assert not list(mlruns.glob("*.new*"))
+
+
+def test_what_the_database_refuses_is_one_line(registry: Registry, tmp_path: Path) -> None:
+    registry.versions()
+    with closing(sqlite3.connect(registry.mlruns / "mlflow.db")) as connection, connection:
+        connection.execute("create trigger full before insert on runs begin select raise(abort, 'disk is full'); end")
+    with pytest.raises(ModelError, match=r"^the store of models: disk is full\. Check the disk") as refused:
+        add(registry, tmp_path / "one", 1.0)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_store_that_may_only_be_read_is_read_also_in_another_place(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write everywhere, so the rights are taken from the question, and the file must stay as it is."""
+    allowed = os.access
+    monkeypatch.setattr("os.access", lambda path, mode: path != registry.mlruns and allowed(path, mode))
+    before = (registry.mlruns / "mlflow.db").read_bytes()
+    assert intercept_of(registry.champion()) == 1.0
+    assert (registry.mlruns / "mlflow.db").read_bytes() == before
 
 
 def test_while_one_training_decides_another_waits(registry: Registry) -> None:
