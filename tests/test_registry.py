@@ -133,7 +133,7 @@ def test_a_store_that_was_killed_while_it_was_made_is_made_again(tmp_path: Path)
         "    def cursor(self, *given): return super().cursor(Dying)\n"
         "class Dying(sqlite3.Cursor):\n"
         "    def execute(self, sql, *given):\n"
-        "        if 'registered_model_tags' in sql: import os; os._exit(9)\n"
+        "        if 'CREATE TABLE model_versions' in sql: import os; os._exit(9)\n"
         "        return super().execute(sql, *given)\n"
         "sqlite3.dbapi2.connect = sqlite3.connect = lambda *a, **k: connect(*a, **{**k, 'factory': Killed})\n"
         "registry.experiment_id()\n"
