@@ -173,6 +173,20 @@ def rows_of(y: Floats) -> Rows:
     return Rows(X=np.zeros((len(y), 1)), y=y, recency=np.zeros(len(y)), customers=np.arange(len(y)))
 
 
+def test_a_plan_called_like_the_rest_hides_nobody() -> None:
+    plans = ["all others" if number < COUNT // 2 else f"plan {number % 40}" for number in range(COUNT)]
+    table = slice_table(rows_of(Y), TRUE, {"plan": plans})
+    assert sum(row.rows for row in table) == COUNT
+
+
+def test_a_verdict_names_a_slice_of_any_name_in_one_short_line() -> None:
+    """It is stored as a tag, which holds so many characters and else stops the training."""
+    blind = np.full(COUNT, Y.mean())
+    (lost,) = worse_slices(rows_of(Y), blind, TRUE, {"plan": ["a\nb " + "x" * 100_000] * COUNT})[:1]
+    assert lost.startswith("plan a b xxx")
+    assert len(lost) < 200
+
+
 def test_slices_hold_everybody_once_and_the_rare_share_one() -> None:
     towns = [f"town {number % 40}" if number % 3 else None for number in range(COUNT)]
     table = slice_table(rows_of(Y), TRUE, {"region": towns, "plan": [None] * COUNT})
