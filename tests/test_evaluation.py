@@ -88,6 +88,15 @@ def test_calibration_error_is_the_gap_between_said_and_seen() -> None:
     assert expected_calibration_error(np.tile(y, 10), np.full(1000, 0.5), bins=1) == pytest.approx(0.2)
 
 
+def test_the_order_of_rows_with_equal_scores_says_nothing_about_calibration() -> None:
+    """One risk for everybody at the right level is calibrated, though the leavers' ids may come first."""
+    y = np.array([1.0] * 30 + [0.0] * 70)
+    assert expected_calibration_error(y, np.full(100, 0.3)) == pytest.approx(0)
+    p = np.repeat([0.2, 0.5], 50)
+    y = np.r_[np.repeat([1.0, 0.0], [10, 40]), np.repeat([0.0, 1.0], [25, 25])]
+    assert expected_calibration_error(y, p, bins=7) == pytest.approx(0)
+
+
 def test_without_leavers_there_is_no_figure_rather_than_a_wrong_one() -> None:
     nobody = np.zeros(4)
     assert math.isnan(auroc(nobody, P[:4]))

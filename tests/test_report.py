@@ -110,6 +110,19 @@ def test_names_from_data_are_words_and_never_code(html: str) -> None:
     assert html.count("&lt;script&gt;") >= 4  # a plan, a topic, a signal, a setting
 
 
+def test_a_name_of_any_length_takes_one_line() -> None:
+    found, long = content(), "y" * 10_000
+    topics = Topics(
+        customers=40,
+        rankings=(),
+        topics=[Topic(name=long, share=0.4, auroc=0.6, answered=False)],
+        macro_auroc=0.6,
+    )
+    plans = [long] * len(found.rows)
+    table = slice_table(found.rows, found.scores["logistic"], {"plan": plans})
+    assert "y" * 100 not in render(replace(found, topics=topics, slices=table))
+
+
 def test_the_file_needs_nothing_else(html: str) -> None:
     assert re.findall(r"""(?:https?:)?//[\w.-]+|@import|url\(|\bsrc=|<link(?! rel="icon" href="data:,")""", html) == []
     assert ".plot" in html
@@ -191,6 +204,11 @@ def test_calibration_groups_count_everybody_once() -> None:
     assert sum(group.customers for group in groups) == 605
     assert all(group.low <= group.left <= group.high for group in groups)
     assert [group.predicted for group in groups] == sorted(group.predicted for group in groups)
+
+
+def test_calibration_groups_that_cut_a_tie_share_its_leavers() -> None:
+    groups = calibration_groups(np.repeat([1.0, 0.0], [60, 140]), np.full(200, 0.3))
+    assert [round(group.left, 9) for group in groups] == [0.3] * 10
 
 
 def test_points_have_a_side_and_a_real_minus() -> None:

@@ -73,9 +73,16 @@ def brier(y: Floats, p: Floats) -> float:
 
 def expected_calibration_error(y: Floats, p: Floats, bins: int = 10) -> float:
     """How far is "30 %" from 30 in a hundred? Mean gap over equal-sized bins. Perfect 0, good to .02, bad from .1."""
-    order = np.argsort(p, kind="stable")
+    order, came = np.argsort(p, kind="stable"), tied_shares(y, p)
     parts = [part for part in np.array_split(order, bins) if len(part)]
-    return float(sum(abs(p[part].mean() - y[part].mean()) * len(part) for part in parts) / len(y))
+    return float(sum(abs(p[part].mean() - came[part].mean()) * len(part) for part in parts) / len(y))
+
+
+def tied_shares(y: Floats, p: Floats) -> Floats:
+    """For each row, the share who left of those with the very same score: a border between bins may cut a tie, and the
+    order of the rows must not say who falls on which side."""
+    _, place, counts = np.unique(p, return_inverse=True, return_counts=True)
+    return np.asarray((np.bincount(place, weights=y) / counts)[place], dtype=np.float64)
 
 
 def lift(y: Floats, p: Floats, share: float = 0.10) -> float:

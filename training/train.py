@@ -124,8 +124,9 @@ def train(
     )
     registry = Registry(mlruns)
     unseen = unseen_figures(examples, judged)
-    content = judged_content(log, model, registry, examples, judged, result, training, now, unseen, answered)
-    return store(registry, model, content, result, examples, unseen, say)
+    with registry.deciding():
+        content = judged_content(log, model, registry, examples, judged, result, training, now, unseen, answered)
+        return store(registry, model, content, result, examples, unseen, say)
 
 
 def judged_content(
