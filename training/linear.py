@@ -24,6 +24,8 @@ BLOCK = 16_384
 MOST_ROWS = 400_000
 # Medians and the first steps are taken from a thinner sample; the last steps see every row.
 ROWS_OF_A_SKETCH = 40_000
+# Newton's steps at most; below so much in every weight nothing moves any more, and so much of a loss is rounding.
+STEPS, SHORTEST_STEP, ROUNDING = 60, 1e-7, 1e-12
 
 
 class Design:
@@ -137,7 +139,7 @@ def fit_linear(
 
 def bend(design: Design, inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats) -> bool:
     """Let the lines of some signals bend where that lowers the loss of a fitted regression; does any?"""
-    _, p = slope_of(inputs, y, times, weights)
+    p = slope_of(inputs, y, times, weights, np.zeros(len(weights)))[2]
     values = inputs[:, : len(design.columns)]
     design.bends = strongest_bends(values, times * (y - p), times * p * (1 - p))
     return bool(design.bends)
@@ -148,9 +150,10 @@ def newton(
 ) -> tuple[Floats, Floats]:
     """Newton's method from `start`: the weights and the last curvature. The intercept is not drawn to zero.
 
-    A `curve` of fewer rows is kept as long as it brings us nearer: a slope costs a hundredth of a curvature, and a
-    wrong curvature only costs steps. One BLAS thread: sums in another order would change the last digits from machine
-    load to machine load.
+    A step that would raise the loss is halved: where few leave and some rows are nearly sure, whole ones run to and
+    fro for ever. A `curve` of fewer rows is kept as long as it brings us nearer: a slope costs a hundredth of a
+    curvature, and a wrong curvature only costs steps. One BLAS thread: sums in another order would change the last
+    digits from machine load to machine load.
     """
     from threadpoolctl import threadpool_limits
 
@@ -159,31 +162,42 @@ def newton(
     weights, before, borrowed = start.copy(), np.inf, curve is not None
     found = np.zeros((len(penalty), len(penalty))) if curve is None else curve
     with threadpool_limits(limits=1):
-        for _ in range(60):
-            slope, p = slope_of(inputs, y, times, weights)
+        loss, slope, p = slope_of(inputs, y, times, weights, penalty)
+        for _ in range(STEPS):
             if not borrowed:
                 found = np.diag(penalty) + curvature(inputs, times * p * (1 - p))
-            step = np.linalg.solve(found, slope + penalty * weights)
+            step = np.linalg.solve(found, slope)
             longest = float(np.abs(step).max())
             borrowed = borrowed and longest < before / 2
             before = longest
-            weights = weights - step * min(1.0, 4.0 / max(longest, 1e-12))
-            if longest < 1e-7:
+            size = min(1.0, 4.0 / max(longest, 1e-12))
+            tried = slope_of(inputs, y, times, weights - step * size, penalty)
+            while tried[0] > loss + ROUNDING * abs(loss) and size * longest > SHORTEST_STEP:
+                size, borrowed = size / 2, False
+                tried = slope_of(inputs, y, times, weights - step * size, penalty)
+            weights = weights - step * size
+            loss, slope, p = tried
+            if size * longest < SHORTEST_STEP:
                 break
     return np.asarray(weights, dtype=np.float64), found
 
 
-def slope_of(inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """The slope of the loss without its penalty, and the probability of each row."""
+def slope_of(
+    inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats, penalty: Floats
+) -> tuple[float, Floats, Floats]:
+    """The loss with its penalty, its slope, and the probability of each row."""
     from threadpoolctl import threadpool_limits
 
-    slope, p = np.zeros(len(weights)), np.empty(len(y))
+    slope, p = penalty * weights, np.empty(len(y))
+    loss = float(slope @ weights) / 2
     with threadpool_limits(limits=1):
         for part in blocks(len(y)):
             block = inputs[part].astype(np.float64)
-            p[part] = sigmoid(block @ weights)
+            z = block @ weights
+            p[part] = sigmoid(z)
+            loss += float(times[part] @ (np.logaddexp(0.0, z) - y[part] * z))
             slope += block.T @ (times[part] * (p[part] - y[part]))
-    return slope, p
+    return loss, slope, p
 
 
 def curvature(inputs: NDArray[np.float32], times: Floats) -> Floats:
