@@ -41,6 +41,7 @@ class World:
     moved: float = 0.0  # from then on everybody's log-odds are higher by so much
     together: float = 0.0  # the weight of both signals' product, until then
     signal_names: tuple[str, ...] = ("first", "second")
+    year_before: None = None
     parts: dict[datetime, Rows] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
