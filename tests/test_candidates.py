@@ -257,6 +257,17 @@ def test_odds_without_any_known_value_are_the_base_rate() -> None:
     assert sigmoid(nothing.log_odds(np.full((1, 1), np.nan)))[0] == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize("seed", [0, 3, 9])
+def test_the_regression_arrives_where_few_leave_and_whole_steps_run_to_and_fro(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    silence = rng.exponential(1, 3_000)
+    X = np.exp(0.15 * rng.normal(size=(3_000, 8))) * silence[:, None] ** 2.7
+    y = (rng.random(3_000) < sigmoid(-7 + 5 * np.maximum(0, silence - 2.5))).astype(float)
+    found = sigmoid(fit_linear(X, y, straight=True).log_odds(X))
+    assert found.mean() == pytest.approx(y.mean(), abs=1e-4)  # so it is wherever the slope is nothing
+    assert log_loss(y, found) < log_loss(y, np.full(3_000, y.mean())) / 2
+
+
 def test_a_map_learnt_from_few_leavers_and_nearly_constant_scores_does_not_run_away() -> None:
     for seed in range(40):
         rng = np.random.default_rng(seed)

@@ -39,6 +39,7 @@ class World:
     slices: Slices
     turns: int = 99  # from this cutoff on the second signal means the opposite
     moved: float = 0.0  # from then on everybody's log-odds are higher by so much
+    together: float = 0.0  # the weight of both signals' product, until then
     signal_names: tuple[str, ...] = ("first", "second")
     year_before: None = None
     parts: dict[datetime, Rows] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class World:
             X = rng.normal(0, 1, (CUSTOMERS, 2)).astype(np.float32)
             way = -1.0 if number >= self.turns else 1.0
             z = -1.0 + 0.8 * X[:, 0] + 0.9 * way * X[:, 1] + self.moved * (number >= self.turns)
+            z += self.together * X[:, 0] * X[:, 1] * (number < self.turns)
             y = (rng.random(CUSTOMERS) < sigmoid(z.astype(np.float64))).astype(float)
             self.parts[cutoff] = Rows(X=X, y=y, recency=np.exp(X[:, 0]).astype(float), customers=np.arange(CUSTOMERS))
         self.y = np.concatenate([self.parts[cutoff].y for cutoff in self.slices.finished])
@@ -68,8 +70,8 @@ class World:
         )
 
 
-def examples(cutoffs: int, *, turns: int = 99, moved: float = 0.0) -> Examples:
-    return cast(Examples, World(slices_of(cutoffs), turns=turns, moved=moved))
+def examples(cutoffs: int, **ways: Any) -> Examples:
+    return cast(Examples, World(slices_of(cutoffs), **ways))
 
 
 @pytest.mark.parametrize("cutoffs", range(4, 14))
@@ -100,6 +102,12 @@ def test_a_world_that_turned_makes_old_cutoffs_count_less_and_a_steady_one_does_
     steady = choose_settings(examples(12), QUICK)
     assert turned.half_life_days is not None
     assert steady.half_life_days is None
+
+
+def test_signals_count_together_only_where_they_did_at_every_earlier_cutoff() -> None:
+    assert choose_settings(examples(12, together=1.0), QUICK).paired
+    assert not choose_settings(examples(12), QUICK).paired
+    assert not choose_settings(examples(12, together=1.0, turns=7), QUICK).paired
 
 
 def test_a_base_rate_that_moved_is_set_right_in_the_model_for_use() -> None:

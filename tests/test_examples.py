@@ -198,6 +198,18 @@ def test_own_labels_of_strangers_are_told_to_be_about_customers_of_the_log(tmp_p
         build_examples(log, AS_OF, churn, IssueOptions(), MONTH)
 
 
+def test_a_slice_that_judges_may_be_thin_but_not_bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = shop_log(tmp_path, customers=120)
+    thin = examples_of(log)
+    left = int(thin.rows(thin.slices.judge, unseen=None).y.sum())
+    assert 5 <= left < 20
+    monkeypatch.setattr("training.examples.FEWEST_TO_JUDGE", left + 1)
+    with pytest.raises(
+        NotEnoughData, match=rf"the judging slice .* has {left} customers who left .*; {left + 1} of each"
+    ):
+        examples_of(log)
+
+
 def test_where_nobody_does_what_counts_the_error_says_what_they_do(tmp_path: Path) -> None:
     churn = ChurnOptions(horizon_days=30, active_within_days=60, activity=("recharge_made",))
     said = r"nobody with recharge_made within 60 days .* order_completed \([\d,]+\).*\[churn\] activity"

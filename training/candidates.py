@@ -48,6 +48,7 @@ class Settings:
     """What was chosen on earlier cutoffs; the defaults hold where a log is too short to choose."""
 
     strength: float = 1.0  # of the ridge, times what follows from the number of rows
+    paired: bool = False  # may signals of the logistic count together, as products of two?
     half_life_days: float | None = None  # a cutoff older by so much counts half; None: all count alike
     rounds: int = ROUNDS_UNTESTED
     rounds_at: float | None = None  # with how many rows the rounds were found; None: they are not scaled
@@ -101,7 +102,8 @@ def fit_kind(
 ) -> tuple[tuple[float, Part], ...]:
     """The parts of one kind, fitted on these rows with these settings."""
     if kind == LOGISTIC:
-        return ((1.0, fit_linear(rows.X, rows.y, weights=rows.weights, strength=settings.strength)),)
+        linear = fit_linear(rows.X, rows.y, weights=rows.weights, strength=settings.strength, paired=settings.paired)
+        return ((1.0, linear),)
     if kind == PARETO_NBD:
         if settings.odds_column is None:
             msg = f"there is no signal {NO_ORDER}"

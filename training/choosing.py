@@ -1,4 +1,4 @@
-"""Which settings suit this log? Ridge, weight of old cutoffs, rounds and trees to average, chosen on earlier cutoffs.
+"""Which settings suit this log? Ridge, weight of old cutoffs, pairs, rounds and trees, chosen on earlier cutoffs.
 
 Each fold is a rehearsal: fitted on the cutoffs whose horizon was over when the fold's cutoff came, judged by what
 came after it. No fold reaches into the calibration slice or the judging slice.
@@ -110,9 +110,10 @@ def choose_settings(examples: Examples, training: TrainingOptions, tuned: Mappin
 
 
 def choose_linear(examples: Examples, folds: Sequence[Fold], settings: Settings) -> tuple[Settings, list[Floats]]:
-    """Ridge first, then the weight of old cutoffs; and the logistic's log-odds on each fold with both."""
+    """Ridge first, the weight of old cutoffs, then pairs; and the logistic's log-odds on each fold with all three."""
     found, scores = best(examples, folds, settings, [replace(settings, strength=one) for one in STRENGTHS])
-    return best(examples, folds, found, [replace(found, half_life_days=one) for one in HALF_LIVES], scores)
+    found, scores = best(examples, folds, found, [replace(found, half_life_days=one) for one in HALF_LIVES], scores)
+    return best(examples, folds, found, [replace(found, paired=True)], scores)
 
 
 def best(
@@ -149,7 +150,7 @@ def clearly_lower(losses: Floats, default: Floats) -> bool:
 
 def linear_scores(examples: Examples, fold: Fold, settings: Settings) -> Floats:
     rows = thin(aged(examples, fold.fit, settings.half_life_days), ROWS_TO_CHOOSE)
-    linear = fit_linear(rows.X, rows.y, weights=rows.weights, strength=settings.strength)
+    linear = fit_linear(rows.X, rows.y, weights=rows.weights, strength=settings.strength, paired=settings.paired)
     return linear.log_odds(examples.rows([fold.judge]).X)
 
 

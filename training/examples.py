@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from records.events import EventLog
 
 Progress = Callable[[str], None]
-# Fewer leavers or stayers than this in a slice decide nothing.
-FEWEST_OF_EACH = 20
+# With fewer leavers or stayers than this nothing is learnt. The slice that judges makes do with fewer: a company of 300
+# accounts has no more, the mean of two stays where it can tell nothing, and the gate asks earlier cutoffs too.
+FEWEST_OF_EACH, FEWEST_TO_JUDGE = 20, 5
 # How many customers are kept out of the judged fit, and how many of them must be judged for a figure to say anything.
 UNSEEN_SHARE, FEWEST_UNSEEN = 0.1, 200
 
@@ -190,8 +191,8 @@ def learnable(
     clean = untreated(labels, treatments, churn, training.seed)
     if one_sided(labels, clean.copies, slices):
         clean = clean.as_they_are()
-    if why := one_sided(labels, clean.copies, slices):
-        raise NotEnoughData(why, remedy=more_of_each(churn), needed=FEWEST_OF_EACH)
+    if why := one_sided(labels, clean.copies, slices, FEWEST_TO_JUDGE):
+        raise NotEnoughData(why, remedy=more_of_each(churn))
     return labels, clean
 
 
@@ -262,16 +263,19 @@ def at_moments(labels: pa.Table, moments: Sequence[datetime]) -> NDArray[np.bool
     return np.isin(cutoffs, [microseconds(moment) for moment in moments])
 
 
-def one_sided(labels: pa.Table, copies: NDArray[np.int64], slices: Slices) -> str:
+def one_sided(labels: pa.Table, copies: NDArray[np.int64], slices: Slices, to_judge: int = FEWEST_OF_EACH) -> str:
     """Somebody must have left and somebody stayed, both where we learn and where we judge; if not, where it lacks."""
     left = labels.column("left_us").to_numpy().astype(bool)
-    for what, moments in (("fitting", slices.fit), ("judging", slices.judge)):
+    for what, moments, fewest in (
+        ("fitting", slices.fit, FEWEST_OF_EACH),
+        ("judging", slices.judge, to_judge),
+    ):
         inside = at_moments(labels, moments) & (copies > 0)
         leavers, stayers = int(left[inside].sum()), int((~left[inside]).sum())
-        if min(leavers, stayers) < FEWEST_OF_EACH:
+        if min(leavers, stayers) < fewest:
             return (
                 f"the {what} slice ({moments[0]:%Y-%m-%d} to {moments[-1]:%Y-%m-%d}) has {leavers} customers who left "
-                f"and {stayers} who stayed; {FEWEST_OF_EACH} of each are needed."
+                f"and {stayers} who stayed; {fewest} of each are needed."
             )
     return ""
 

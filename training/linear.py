@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from training.bends import strongest_bends
 from training.calibration import log_odds, sigmoid
 from training.evaluation import Floats
+from training.pairs import strongest_pairs
 from training.scorers import FARTHEST, Linear, Odds, Signals, compress
 
 # Strength of the ridge on standardised signals: one row in so many. It grows with the rows, since the same customers
@@ -24,6 +25,8 @@ BLOCK = 16_384
 MOST_ROWS = 400_000
 # Medians and the first steps are taken from a thinner sample; the last steps see every row.
 ROWS_OF_A_SKETCH = 40_000
+# Newton's steps at most; below so much in every weight nothing moves any more, and so much of a loss is rounding.
+STEPS, SHORTEST_STEP, ROUNDING = 60, 1e-7, 1e-12
 
 
 class Design:
@@ -41,10 +44,24 @@ class Design:
         self.medians, self.means, self.scales = medians[used], means[used], scales[used]
         self.flagged = [columns[k] for k in different_flags(missing[:, columns])]
         self.bends: list[tuple[int, float]] = []  # (place in `columns`, knot)
+        self.pairs: list[tuple[int, int]] = []  # places in `columns`, followed by those in `flagged`
+        self.pair_means, self.pair_scales = np.zeros(0), np.zeros(0)
+
+    @property
+    def lines(self) -> int:
+        """How many inputs are signals or flags: the first ones."""
+        return len(self.columns) + len(self.flagged)
 
     @property
     def width(self) -> int:
-        return len(self.columns) + len(self.flagged) + len(self.bends) + 1
+        return self.lines + len(self.bends) + len(self.pairs) + 1
+
+    def pair(self, inputs: NDArray[np.float32], pairs: list[tuple[int, int]]) -> None:
+        """From now on these products are inputs too, standardised as they are in `inputs`."""
+        products = [inputs[:, one].astype(np.float64) * inputs[:, other] for one, other in pairs]
+        self.pair_means = np.array([product.mean() for product in products])
+        self.pair_scales = np.array([product.std() for product in products])
+        self.pairs = pairs
 
     def block(self, X: Signals) -> Floats:
         """The inputs of some rows; the last column is the intercept."""
@@ -56,6 +73,10 @@ class Design:
         found[:, first:last] = np.isnan(X[:, self.flagged])
         for number, (place, knot) in enumerate(self.bends):
             found[:, last + number] = np.maximum(found[:, place] - knot, 0.0)
+        for number, (one, other) in enumerate(self.pairs, last + len(self.bends)):
+            of_pair = number - last - len(self.bends)
+            scaled = (found[:, one] * found[:, other] - self.pair_means[of_pair]) / self.pair_scales[of_pair]
+            np.clip(scaled, -FARTHEST, FARTHEST, out=found[:, number])
         found[:, -1] = 1.0
         return found
 
@@ -68,7 +89,7 @@ class Design:
 
     def linear(self, weights: Floats) -> Linear:
         kept = [float(f"{weight:.9g}") for weight in weights]
-        used, last = len(self.columns), len(self.columns) + len(self.flagged)
+        used, last, products = len(self.columns), self.lines, self.lines + len(self.bends)
         return Linear(
             columns=tuple(self.columns),
             medians=tuple(map(float, self.medians)),
@@ -79,7 +100,12 @@ class Design:
             flag_weights=tuple(kept[used:last]),
             bends=tuple(place for place, _ in self.bends),
             knots=tuple(knot for _, knot in self.bends),
-            bend_weights=tuple(kept[last:-1]),
+            bend_weights=tuple(kept[last:products]),
+            firsts=tuple(one for one, _ in self.pairs),
+            seconds=tuple(other for _, other in self.pairs),
+            pair_means=tuple(map(float, self.pair_means)),
+            pair_scales=tuple(map(float, self.pair_scales)),
+            pair_weights=tuple(kept[products:-1]),
             intercept=kept[-1],
         )
 
@@ -110,11 +136,12 @@ def fit_linear(
     weights: Floats | None = None,
     strength: float = 1.0,
     straight: bool = False,
+    paired: bool = False,
 ) -> Linear:
     """A ridge logistic regression on log-compressed, standardised signals with flags for missing ones.
 
     `ridge` follows from the number of rows if not given, times `strength`; `weights`: one per row, all 1 if not given.
-    `straight`: no signal's line may bend.
+    `straight`: no signal's line may bend. `paired`: products of two signals may be inputs.
     """
     kept = every(len(y), MOST_ROWS)
     X, y = X[kept], y[kept]
@@ -127,20 +154,29 @@ def fit_linear(
     few = (y[sketch], weights[sketch], ridge * float(weights[sketch].sum()) / rows)
     inputs = design.inputs(X[sketch])
     found, curve = newton(inputs, *few, start)
-    if not straight and bend(design, inputs, few[0], few[1], found):
-        start = np.r_[found[:-1], np.zeros(len(design.bends)), found[-1]]
-        found, curve = newton(design.inputs(X[sketch]), *few, start)
+    for more in (*(() if straight else (bend,)), *((pair,) if paired else ())):
+        if count := more(design, inputs, few[0], few[1], found):
+            start = np.r_[found[:-1], np.zeros(count), found[-1]]
+            inputs = design.inputs(X[sketch])
+            found, curve = newton(inputs, *few, start)
     if len(y) > ROWS_OF_A_SKETCH:
         found, _ = newton(design.inputs(X), y, weights, ridge, found, curve * (ridge / few[2]))
     return design.linear(found)
 
 
-def bend(design: Design, inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats) -> bool:
-    """Let the lines of some signals bend where that lowers the loss of a fitted regression; does any?"""
-    _, p = slope_of(inputs, y, times, weights)
+def bend(design: Design, inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats) -> int:
+    """Let the lines of some signals bend where that lowers the loss of a fitted regression; how many bends?"""
+    p = slope_of(inputs, y, times, weights, np.zeros(len(weights)))[2]
     values = inputs[:, : len(design.columns)]
     design.bends = strongest_bends(values, times * (y - p), times * p * (1 - p))
-    return bool(design.bends)
+    return len(design.bends)
+
+
+def pair(design: Design, inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats) -> int:
+    """Let some signals count together where that lowers the loss of a fitted regression; how many pairs?"""
+    p = slope_of(inputs, y, times, weights, np.zeros(len(weights)))[2]
+    design.pair(inputs, strongest_pairs(inputs[:, : design.lines], times * (y - p), times * p * (1 - p)))
+    return len(design.pairs)
 
 
 def newton(
@@ -148,9 +184,10 @@ def newton(
 ) -> tuple[Floats, Floats]:
     """Newton's method from `start`: the weights and the last curvature. The intercept is not drawn to zero.
 
-    A `curve` of fewer rows is kept as long as it brings us nearer: a slope costs a hundredth of a curvature, and a
-    wrong curvature only costs steps. One BLAS thread: sums in another order would change the last digits from machine
-    load to machine load.
+    A step that would raise the loss is halved: where few leave and some rows are nearly sure, whole ones run to and
+    fro for ever. A `curve` of fewer rows is kept as long as it brings us nearer: a slope costs a hundredth of a
+    curvature, and a wrong curvature only costs steps. One BLAS thread: sums in another order would change the last
+    digits from machine load to machine load.
     """
     from threadpoolctl import threadpool_limits
 
@@ -159,31 +196,42 @@ def newton(
     weights, before, borrowed = start.copy(), np.inf, curve is not None
     found = np.zeros((len(penalty), len(penalty))) if curve is None else curve
     with threadpool_limits(limits=1):
-        for _ in range(60):
-            slope, p = slope_of(inputs, y, times, weights)
+        loss, slope, p = slope_of(inputs, y, times, weights, penalty)
+        for _ in range(STEPS):
             if not borrowed:
                 found = np.diag(penalty) + curvature(inputs, times * p * (1 - p))
-            step = np.linalg.solve(found, slope + penalty * weights)
+            step = np.linalg.solve(found, slope)
             longest = float(np.abs(step).max())
             borrowed = borrowed and longest < before / 2
             before = longest
-            weights = weights - step * min(1.0, 4.0 / max(longest, 1e-12))
-            if longest < 1e-7:
+            size = min(1.0, 4.0 / max(longest, 1e-12))
+            tried = slope_of(inputs, y, times, weights - step * size, penalty)
+            while tried[0] > loss + ROUNDING * abs(loss) and size * longest > SHORTEST_STEP:
+                size, borrowed = size / 2, False
+                tried = slope_of(inputs, y, times, weights - step * size, penalty)
+            weights = weights - step * size
+            loss, slope, p = tried
+            if size * longest < SHORTEST_STEP:
                 break
     return np.asarray(weights, dtype=np.float64), found
 
 
-def slope_of(inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """The slope of the loss without its penalty, and the probability of each row."""
+def slope_of(
+    inputs: NDArray[np.float32], y: Floats, times: Floats, weights: Floats, penalty: Floats
+) -> tuple[float, Floats, Floats]:
+    """The loss with its penalty, its slope, and the probability of each row."""
     from threadpoolctl import threadpool_limits
 
-    slope, p = np.zeros(len(weights)), np.empty(len(y))
+    slope, p = penalty * weights, np.empty(len(y))
+    loss = float(slope @ weights) / 2
     with threadpool_limits(limits=1):
         for part in blocks(len(y)):
             block = inputs[part].astype(np.float64)
-            p[part] = sigmoid(block @ weights)
+            z = block @ weights
+            p[part] = sigmoid(z)
+            loss += float(times[part] @ (np.logaddexp(0.0, z) - y[part] * z))
             slope += block.T @ (times[part] * (p[part] - y[part]))
-    return slope, p
+    return loss, slope, p
 
 
 def curvature(inputs: NDArray[np.float32], times: Floats) -> Floats:

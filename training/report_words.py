@@ -128,9 +128,12 @@ def spelled(options: Mapping[str, Any]) -> str:
 def chosen_words(chosen: Mapping[str, Any]) -> str:
     """What was chosen on earlier cutoffs, on one line; "" for a model that does not say.
 
-    >>> chosen_words({"strength": 0.2, "half_life_days": 90.0, "rounds": 87, "rounds_at": 5000.2, "tuned": {},
-    ...               "tuned_rounds": 150, "pair": ["logistic", "lightgbm"]})
+    >>> chosen = {"strength": 0.2, "half_life_days": 90.0, "rounds": 87, "rounds_at": 5000.2, "tuned": {},
+    ...           "tuned_rounds": 150, "pair": ["logistic", "lightgbm"]}
+    >>> chosen_words(chosen)
     'ridge × 0.2, a cutoff 90 days older counts half, 87 trees on 5,000 rows, mean of logistic and lightgbm'
+    >>> chosen_words(chosen | {"paired": True}).split(", ")[2]
+    'signals also count in pairs'
     """
     if not chosen:
         return ""
@@ -138,6 +141,7 @@ def chosen_words(chosen: Mapping[str, Any]) -> str:
     said = [
         f"ridge × {chosen['strength']:g}",
         f"a cutoff {half:g} days older counts half" if half else "old cutoffs count like new ones",
+        *(["signals also count in pairs"] if chosen.get("paired") else []),
         f"{chosen['rounds']} trees" + (f" on {rows:,.0f} rows" if rows else ""),
         f"mean of {' and '.join(chosen['pair'])}",
     ]

@@ -38,7 +38,8 @@ def compress(X: Signals) -> Floats:
 class Linear:
     """A logistic regression on log-compressed, standardised signals; no data is the median plus a flag of its own.
 
-    The line of a signal may bend: `bend_weights` times what it exceeds `knots` by is added.
+    The line of a signal may bend: `bend_weights` times what it exceeds `knots` by is added. Two signals may say more
+    together: `pair_weights` times their standardised product, half of it the share of each.
     """
 
     columns: tuple[int, ...]  # which signals
@@ -52,10 +53,15 @@ class Linear:
     bends: tuple[int, ...] = ()  # places in `columns`, one per knot
     knots: tuple[float, ...] = ()
     bend_weights: tuple[float, ...] = ()
+    firsts: tuple[int, ...] = ()  # of pairs: places in `columns`, followed by those in `flagged`
+    seconds: tuple[int, ...] = ()
+    pair_means: tuple[float, ...] = ()
+    pair_scales: tuple[float, ...] = ()
+    pair_weights: tuple[float, ...] = ()
 
     def terms(self, X: Signals) -> Floats:
         """The share of each signal in the log-odds, beside the intercept."""
-        shares = np.zeros(X.shape)
+        shares, values = np.zeros(X.shape), np.zeros((len(X), 0))
         if self.columns:
             values = self.standardise(X)
             shares[:, list(self.columns)] = values * np.asarray(self.weights)
@@ -63,7 +69,19 @@ class Linear:
                 shares[:, self.columns[place]] += weight * np.maximum(values[:, place] - knot, 0.0)
         for column, weight in zip(self.flagged, self.flag_weights, strict=True):
             shares[:, column] += weight * np.isnan(X[:, column])
+        if self.pair_weights:
+            self.add_pairs(X, values, shares)
         return shares
+
+    def add_pairs(self, X: Signals, values: Floats, shares: Floats) -> None:
+        """Adds half of each product's share to each of its two signals."""
+        inputs = np.column_stack([values, np.isnan(X[:, list(self.flagged)])])
+        columns = (*self.columns, *self.flagged)
+        pairs = zip(self.firsts, self.seconds, self.pair_means, self.pair_scales, self.pair_weights, strict=True)
+        for one, other, mean, scale, weight in pairs:
+            product = np.clip((inputs[:, one] * inputs[:, other] - mean) / scale, -FARTHEST, FARTHEST)
+            for place in (one, other):
+                shares[:, columns[place]] += weight / 2 * product
 
     def standardise(self, X: Signals) -> Floats:
         values = compress(np.asarray(X[:, list(self.columns)], dtype=np.float64))
