@@ -35,6 +35,7 @@ P = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.4])
         ("log_loss", -(math.log(0.9) + 2 * math.log(0.6) + math.log(0.35) + math.log(0.8) + math.log(0.4)) / 6),
         ("brier", (0.01 + 0.16 + 0.4225 + 0.04 + 0.16 + 0.36) / 6),
         ("lift_10", 2.0),
+        ("profit_10", 56 / 6),  # one place: a leaver asked brings .3 × (200 - 10) - 1
     ],
 )
 def test_measures_equal_the_sum_done_by_hand(name: str, expected: float) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.profit import expected_maximum_profit
+from training.profit import capacity_profit, expected_maximum_profit
 
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats, Floats], float]
@@ -101,9 +101,10 @@ MEASURES: dict[str, Measure] = {
     "ece": expected_calibration_error,
     "lift_10": lift,
     "empc": expected_maximum_profit,
+    "profit_10": capacity_profit,
 }
-# The ones that are worth the time of a bootstrap.
-WITH_INTERVAL = ("auroc", "log_loss", "lift_10")
+# Those told first, or where there is room for a few.
+MAIN = ("log_loss", "auroc", "lift_10")
 
 
 def measure(y: Floats, p: Floats) -> dict[str, float]:

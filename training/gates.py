@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from training.calibration import out_of_fold
 from training.candidates import RECENCY
-from training.capacity import capacity_profit
 from training.evaluation import (
     Estimate,
     Floats,
@@ -32,6 +31,7 @@ from training.evaluation import (
 from training.judging import Judged
 from training.model import Model
 from training.opponent import InUse, Opponent
+from training.profit import capacity_profit
 from training.slices import TOLERANCE, worse_slices
 
 # The AUROC of no order at all.
