@@ -86,18 +86,14 @@ def train(
 
     Parameters
     ----------
-    timezone
-        The company's: it defines hours and weekdays.
-    definition
-        The name `churn` has in the settings; its models, the one in use and the way back are its own.
+    timezone, definition
+        The company's, which defines hours and weekdays; the name of `churn` in the settings: its models are its own.
     treatments
         Who was planned for a measured play, and when (`records.treatments`): their labels are set right.
     tune_minutes
         For how long to look for better LightGBM parameters; 0: not at all.
-    answered, engine
-        The topics some message helps with, for the report's coverage (None: not known); the Spark that makes signals.
-    by
-        Who asked for the training; it is recorded where the model is put in use.
+    answered, engine, by
+        The topics some message helps with (None: not known); the Spark that makes signals; who asked, to be recorded.
     """
     from training.registry import Registry
 
