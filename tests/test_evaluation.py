@@ -116,6 +116,14 @@ def test_an_interval_holds_its_value_and_narrows_with_more_customers() -> None:
     assert many.rows == 4_000
 
 
+def test_the_interval_of_a_calibration_error_holds_it_also_where_the_scores_are_honest() -> None:
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        p = rng.beta(2, 8, 1_000)
+        found = estimate("ece", (rng.random(1_000) < p).astype(float), p, np.arange(1_000))
+        assert 0 <= found.low < found.value < found.high < 0.07
+
+
 def test_a_paired_difference_sees_what_two_separate_intervals_cannot() -> None:
     rng = np.random.default_rng(4)
     y = (rng.random(3_000) < 0.4).astype(float)

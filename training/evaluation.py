@@ -136,12 +136,18 @@ def interval(
     *,
     count: int = 100,
     seed: int = 2026,
+    centred: bool = False,
 ) -> Estimate:
-    """A figure of some rows, given by their numbers, with its 95 % interval by resampling customers."""
+    """A figure of some rows, given by their numbers, with its 95 % interval by resampling customers.
+
+    `centred`: for a figure that is larger the fewer customers there are; a resample has fewer different ones.
+    """
+    value = function(np.arange(len(customers)))
     values = np.array([function(rows) for rows in draws(customers, count, seed)])
+    if centred:
+        values = np.maximum(values - np.nanmean(values) + value, 0.0)
     low, high = np.nanpercentile(values, [2.5, 97.5]) if np.isfinite(values).any() else (np.nan, np.nan)
-    everybody = np.arange(len(customers))
-    return Estimate(value=function(everybody), low=float(low), high=float(high), rows=len(customers))
+    return Estimate(value=value, low=float(low), high=float(high), rows=len(customers))
 
 
 def estimate(
@@ -149,7 +155,7 @@ def estimate(
 ) -> Estimate:
     """One measure with its 95 % interval by resampling customers."""
     function = MEASURES[name]
-    return interval(lambda rows: function(y[rows], p[rows]), customers, count=count, seed=seed)
+    return interval(lambda rows: function(y[rows], p[rows]), customers, count=count, seed=seed, centred=name == "ece")
 
 
 def paired_difference(
