@@ -53,7 +53,7 @@ class ModelState:
     horizon_days: int
     drift: ModelCheck | None  # of the newest scoring with this version
     matured: Sequence[Judgement]  # newest first, of all versions of the definition
-    first_known: datetime | None  # when the first scoring can be judged; None: some are, or none was made
+    first_known: datetime | None  # when the first scoring can be judged; None: some are, none was made, or own labels
     declared: bool  # is it still in the settings?
     own_labels: bool  # who left, the company's own labels say: nothing is known before they come
     triggers: Sequence[Trigger]
@@ -120,7 +120,7 @@ def _state(
         horizon_days=churn.horizon_days,
         drift=current,
         matured=matured,
-        first_known=None if matured else _first_known(connection, name, churn),
+        first_known=None if matured or churn.definition == "imported" else _first_known(connection, name, churn),
         declared=name in definitions(home.settings.churn),
         own_labels=churn.definition == "imported",
         triggers=_triggers(matured, current, metrics, trained_at, version, now) if trained_at else (),
