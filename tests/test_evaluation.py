@@ -35,6 +35,7 @@ P = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.4])
         ("log_loss", -(math.log(0.9) + 2 * math.log(0.6) + math.log(0.35) + math.log(0.8) + math.log(0.4)) / 6),
         ("brier", (0.01 + 0.16 + 0.4225 + 0.04 + 0.16 + 0.36) / 6),
         ("lift_10", 2.0),
+        ("profit_10", 56 / 6),  # one place: a leaver asked brings .3 × (200 - 10) - 1
     ],
 )
 def test_measures_equal_the_sum_done_by_hand(name: str, expected: float) -> None:
@@ -122,6 +123,14 @@ def test_an_interval_holds_its_value_and_narrows_with_more_customers() -> None:
     assert few.low < few.value < few.high
     assert many.high - many.low < (few.high - few.low) / 2
     assert many.rows == 4_000
+
+
+def test_the_interval_of_a_calibration_error_holds_it_also_where_the_scores_are_honest() -> None:
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        p = rng.beta(2, 8, 1_000)
+        found = estimate("ece", (rng.random(1_000) < p).astype(float), p, np.arange(1_000))
+        assert 0 <= found.low < found.value < found.high < 0.07
 
 
 def test_a_paired_difference_sees_what_two_separate_intervals_cannot() -> None:

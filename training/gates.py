@@ -20,7 +20,6 @@ from pydantic import ValidationError
 
 from training.calibration import out_of_fold
 from training.candidates import RECENCY
-from training.capacity import capacity_profit
 from training.evaluation import (
     Estimate,
     Floats,
@@ -35,6 +34,7 @@ from training.judging import Judged, levelled
 from training.labels import Definition
 from training.model import Model
 from training.opponent import InUse, Opponent
+from training.profit import capacity_profit
 from training.slices import TOLERANCE, worse_slices
 
 # The AUROC of no order at all.

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from training.anchors import TOPIC_ANCHORS, anchor, figure, percent
 from training.candidates import Rows
 from training.drawing import bar
-from training.evaluation import Estimate, Floats
+from training.evaluation import MAIN, Estimate, Floats
 from training.importance import Importance
 from training.report_plots import backtest_plots, calibration_plot, month_plot, ranking_plots, said
 from training.report_topics import Topics
@@ -115,7 +115,7 @@ def figures_of(content: Content) -> dict[str, Any]:
     """Tables and plots of the judged scores, the walk and the slices."""
     y, base = content.rows.y, float(content.rows.y.mean())
     calibration, groups = calibration_plot(y, content.scores[content.winner])
-    names = list(content.figures[content.winner])
+    names = [*MAIN, *(name for name in content.figures[content.winner] if name not in MAIN)]
     attributes = dict.fromkeys(row.attribute for row in content.slices)
     gap = {one.attribute: one for one in gaps(content.slices)}
     return {
