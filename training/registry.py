@@ -89,13 +89,13 @@ class Registry:
             fresh.replace(self.mlruns / "mlflow.db")
 
     @contextmanager
-    def deciding(self) -> Iterator[None]:
+    def deciding(self) -> Iterator[Registry]:
         """While one training compares its model with that in use and stores it, any other waits.
 
         Else two that end together would both be compared with the model before, and the later one take its place.
         """
         with one_at_a_time(self.mlruns / ".deciding.lock"):
-            yield
+            yield self
 
     def experiment_id(self) -> str:
         """The one experiment all runs belong to; made on first use."""

@@ -121,9 +121,8 @@ def train(
             log, as_of, issues, training, examples, judged.settings, definition=definition, treatments=treatments
         ),
     )
-    registry = Registry(mlruns)
     unseen = unseen_figures(examples, judged)
-    with registry.deciding():
+    with Registry(mlruns).deciding() as registry:
         content = judged_content(log, model, registry, examples, judged, result, training, now, unseen, answered)
         return store(registry, model, content, result, examples, unseen, say, by)
 
