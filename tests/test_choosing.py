@@ -40,6 +40,7 @@ class World:
     turns: int = 99  # from this cutoff on the second signal means the opposite
     moved: float = 0.0  # from then on everybody's log-odds are higher by so much
     signal_names: tuple[str, ...] = ("first", "second")
+    year_before: None = None
     parts: dict[datetime, Rows] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -103,7 +103,7 @@ def one_step(
     known = cutoff + churn.span
     planned = treatments(known) if treatments else None
     examples = build_examples(log, known, churn, issues, training, timezone=timezone, treatments=planned, engine=engine)
-    judged = fit_and_judge(examples, training, walked=False)
+    judged = fit_and_judge(examples, training)
     rows, best = judged.rows, judged.best_stored
     return Step(
         cutoff=cutoff,

@@ -43,9 +43,14 @@ class Calibration:
     # isotonic: raw scores and their probabilities, straight lines between
     x: tuple[float, ...] = ()
     y: tuple[float, ...] = ()
+    level: float = 0.0  # what the season adds to everybody's log-odds (`training.season`)
 
     def apply(self, p: Floats) -> Floats:
         """The honest probability of each raw one; the order of customers never turns round."""
+        mapped = self._mapped(p)
+        return sigmoid(log_odds(mapped) + self.level) if self.level else mapped
+
+    def _mapped(self, p: Floats) -> Floats:
         if self.kind in ("shift", "beta"):
             return sigmoid(beta_inputs(p) @ np.asarray(self.coefficients))
         if self.kind == "isotonic":
@@ -53,7 +58,13 @@ class Calibration:
         return p
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "coefficients": list(self.coefficients), "x": list(self.x), "y": list(self.y)}
+        return {
+            "kind": self.kind,
+            "coefficients": list(self.coefficients),
+            "x": list(self.x),
+            "y": list(self.y),
+            "level": self.level,
+        }
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Calibration:
@@ -62,6 +73,7 @@ class Calibration:
             coefficients=tuple(stored["coefficients"]),
             x=tuple(stored["x"]),
             y=tuple(stored["y"]),
+            level=stored.get("level", 0.0),  # models stored before know no seasons
         )
 
 

@@ -34,6 +34,7 @@ from training.labels import (
 )
 from training.lots import lot
 from training.row_order import Order, order_rows
+from training.season import labels_a_year_before
 from training.signal_matrix import fill_matrix
 from training.text_learning import ReaderFit, learn_to_read
 from training.time_slices import Slices, finished_cutoffs, history_notes, slice_cutoffs
@@ -64,6 +65,7 @@ class Examples:
     asked: Floats  # 1: contacted us within the issue horizon; NaN where that is not known yet
     order: Order
     labels: pa.Table  # the label table the rows were made of
+    year_before: pa.Table | None  # who left a year before the newest cutoffs (`training.season`)
     churn: ChurnOptions
     sampled: float  # share of customers kept
     text: ReaderFit  # how the texts of these customers were read
@@ -106,7 +108,8 @@ class Examples:
         """The same rows with the labels of a shorter horizon, told from the same table."""
         labels = left_within(self.labels, self.churn, days)
         churn = self.churn.model_copy(update={"horizon_days": days})
-        return replace(self, labels=labels, y=self.order.labels(labels, "left_us"), churn=churn)
+        before = self.year_before and left_within(self.year_before, self.churn, days)
+        return replace(self, labels=labels, year_before=before, y=self.order.labels(labels, "left_us"), churn=churn)
 
     def _taken(self, place: slice | NDArray[np.int64], y: Floats) -> Rows:
         return Rows(
@@ -164,6 +167,7 @@ def build_examples(
         asked=order.asked(log, issues, as_of),
         order=order,
         labels=labels,
+        year_before=labels_a_year_before(log, as_of, first, slices, churn, training, treatments),
         churn=churn,
         sampled=share,
         text=text,

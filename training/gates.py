@@ -29,7 +29,7 @@ from training.evaluation import (
     log_loss,
     paired_difference,
 )
-from training.judging import Judged
+from training.judging import Judged, levelled
 from training.model import Model
 from training.opponent import InUse, Opponent
 from training.slices import TOLERANCE, worse_slices
@@ -61,9 +61,10 @@ def gate(
     """
     winner, instead = judged.winner, "the model in use stays" if champion else "none is put in use"
     if winner == RECENCY:
-        loss = judged.losses[judged.best_stored]
+        floor, best = (levelled(judged.rows.y, judged.scores[name]).mean() for name in (RECENCY, judged.best_stored))
         return False, (
-            f"nothing beats recency alone (log loss {judged.losses[RECENCY]:.4f}, best model {loss:.4f}): {instead}"
+            f"nothing beats recency alone (log loss {floor:.4f}, best model {best:.4f}, "
+            f"each at the level that came): {instead}"
         )
     knows, beats = knows_more(judged, winner)
     if not knows:

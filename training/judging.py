@@ -2,13 +2,15 @@
 
 It judges what a candidate knows, not whether its level happened to fit this month: everybody's level is set right
 first. And it must be sure: the mean of two stays unless another is better beyond chance, since on a thin slice the
-lowest loss is mostly luck.
+lowest loss is mostly luck. Where the same weeks of the year before tell the level better, all take it from there
+(`training.season`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +23,8 @@ from training.evaluation import Floats, log_loss, row_losses, standard_error
 from training.examples import Examples
 from training.labels import TrainingOptions
 from training.scorers import Scorer
-from training.walk import Rehearsal, walk
+from training.season import at_level_of, at_share, comes_truer, in_season, shares_of
+from training.walk import Rehearsal, steady, walk
 
 # Losses nearer than this are a draw: the same numbers summed in another order.
 DRAW = 1e-12
@@ -40,6 +43,7 @@ class Judged:
     settings: Settings  # chosen on earlier cutoffs
     raw: Mapping[str, Floats]  # before calibration
     rehearsals: Sequence[Rehearsal] = ()  # the candidates at earlier cutoffs and at this one
+    shares: Mapping[datetime, float] = field(default_factory=dict)  # that left a year before, where that is the level
 
     @property
     def rounds(self) -> int:
@@ -50,11 +54,14 @@ class Judged:
     def winner(self) -> str:
         """The best that can be stored, or recency alone where that has no higher log loss, here and before."""
         names = tuple(name for name in self.losses if name in (RECENCY, self.best_stored))
-        here = lowest(self.losses, names)
+        here = lowest({name: float(levelled(self.rows.y, self.scores[name]).mean()) for name in names}, names)
         if here != RECENCY or not self.rehearsals:
             return here
-        past = {name: np.mean([log_loss(one.y, one.scores[name]) for one in self.rehearsals]) for name in names}
-        return lowest({name: float(loss) for name, loss in past.items()}, names)
+        past = {
+            name: float(np.mean([levelled(one.y, one.scores[name]).mean() for one in self.rehearsals]))
+            for name in names
+        }
+        return lowest(past, names)
 
     @cached_property
     def best_stored(self) -> str:
@@ -68,12 +75,17 @@ def best_known(rows: Rows, scores: Mapping[str, Floats]) -> str:
     Each is put at the right level first: how far the base rate moved since the fit is luck in a single slice, and
     would decide between candidates that know the same. Copies of one person count as one (`standard_error`).
     """
-    levelled = {name: row_losses(rows.y, fit_shift(rows.y, p).apply(p)) for name, p in scores.items()}
-    best = lowest({name: float(losses.mean()) for name, losses in levelled.items()}, tuple(levelled))
-    if AVERAGE not in levelled:
+    losses = {name: levelled(rows.y, p) for name, p in scores.items()}
+    best = lowest({name: float(loss.mean()) for name, loss in losses.items()}, tuple(losses))
+    if AVERAGE not in losses:
         return best
-    gain = levelled[AVERAGE] - levelled[best]
+    gain = losses[AVERAGE] - losses[best]
     return best if gain.mean() > SURE * standard_error(gain, rows.customers) else AVERAGE
+
+
+def levelled(y: Floats, p: Floats) -> Floats:
+    """The loss of each row at the level that fits them best."""
+    return row_losses(y, fit_shift(y, p).apply(p))
 
 
 def lowest(losses: Mapping[str, float], names: tuple[str, ...]) -> str:
@@ -82,19 +94,18 @@ def lowest(losses: Mapping[str, float], names: tuple[str, ...]) -> str:
     return next(name for name in names if losses[name] <= least + DRAW)
 
 
-def fit_and_judge(
-    examples: Examples, training: TrainingOptions, tuned: Mapping[str, Any] | None = None, *, walked: bool = True
-) -> Judged:
+def fit_and_judge(examples: Examples, training: TrainingOptions, tuned: Mapping[str, Any] | None = None) -> Judged:
     """Fits every candidate on the past, and lets the newest finished horizon judge.
 
     The judged fit is a rehearsal of the one to be used: settings chosen on early cutoffs, the calibration map on the
     next slice, then a fit on all that was finished by the judging cutoff. A map that no longer clearly helps there is
-    dropped. `tuned`: LightGBM parameters found by `training.tuning.tune`, for a candidate of their own. `walked`:
-    are the candidates rehearsed at earlier cutoffs too?
+    dropped, and so is one whose like would have harmed at earlier cutoffs. `tuned`: LightGBM parameters found by
+    `training.tuning.tune`, for a candidate of their own.
     """
     slices = examples.slices
     settings = choose_settings(examples, training, tuned)
-    maps = calibration_maps(examples, settings, training)
+    rehearsals, shares = rehearsed(examples, settings, training)
+    maps = {} if shares else calibration_maps(examples, settings, training)
     known = slices.known_at_judge
     fitted = fit_all(
         aged(examples, known, settings.half_life_days), settings, seed=training.seed, threads=training.threads
@@ -103,14 +114,37 @@ def fit_and_judge(
     raw = {name: predicted(fitted[name], rows) for name in ORDER if name in fitted}
     for name, (found, then) in maps.items():
         now = row_losses(rows.y, raw[name]) - row_losses(rows.y, found.apply(raw[name]))
-        if holds(then, now):
+        if holds(then, now) and steady(map_gains(rehearsals, name, slices.horizon)):
             fitted[name] = replace(fitted[name], calibration=found)
     scores = {name: fitted[name].calibration.apply(unmapped) for name, unmapped in raw.items()}
-    losses = {name: log_loss(rows.y, score) for name, score in scores.items()}
-    rehearsals = walk(slices, examples.rows, training, settings) if walked else ()
+    if shares:
+        here = shares[slices.judge[0]]
+        fitted = {name: in_season(one, scores[name], here) for name, one in fitted.items()}
+        scores = {name: at_share(p, here) for name, p in scores.items()}
     return Judged(
-        rows=rows, scores=scores, scorers=fitted, losses=losses, settings=settings, raw=raw, rehearsals=rehearsals
+        rows=rows,
+        scores=scores,
+        scorers=fitted,
+        losses={name: log_loss(rows.y, score) for name, score in scores.items()},
+        settings=settings,
+        raw=raw,
+        rehearsals=rehearsals,
+        shares=shares,
     )
+
+
+def rehearsed(
+    examples: Examples, settings: Settings, training: TrainingOptions
+) -> tuple[list[Rehearsal], dict[datetime, float]]:
+    """The candidates at earlier cutoffs, and the shares that left a year before: none where their level is no better.
+
+    Where it is better no calibration map is looked for: it would take the season for a fault of the scores.
+    """
+    shares = shares_of(examples.year_before)
+    rehearsals = walk(examples.slices, examples.rows, training, settings)
+    if not comes_truer(rehearsals, shares, examples.slices, AVERAGE):
+        return rehearsals, {}
+    return at_level_of(rehearsals, shares), shares
 
 
 def calibration_maps(
@@ -125,6 +159,21 @@ def calibration_maps(
     fitted = fit_all(rows, settings, seed=training.seed, threads=training.threads, bags=1)
     held = examples.rows(slices.calibrate)
     return {name: best_map(held.y, predicted(scorer, held), held.customers) for name, scorer in fitted.items()}
+
+
+def map_gains(rehearsals: Sequence[Rehearsal], name: str, horizon: timedelta) -> list[float]:
+    """How much less log loss a candidate had at each earlier cutoff with the map of the newest finished one before it.
+
+    A level that goes up and down is overtaken by its own map: that of the feast is used when the feast is over.
+    """
+    gains = []
+    for one in rehearsals:
+        known = [other for other in rehearsals if other.cutoff + horizon <= one.cutoff]
+        if known:
+            found, _ = best_map(known[-1].y, known[-1].scores[name], known[-1].customers)
+            p = one.scores[name]
+            gains.append(log_loss(one.y, p) - log_loss(one.y, found.apply(p)))
+    return gains
 
 
 def final_scorer(examples: Examples, judged: Judged, training: TrainingOptions) -> Scorer:

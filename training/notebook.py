@@ -23,9 +23,10 @@ from records.importing import import_events
 from records.mapping import load_mapping
 from training.evaluation import MEASURES, Floats, estimate
 from training.examples import Examples, build_examples
-from training.judging import Judged, final_scorer, fit_and_judge
-from training.labels import TrainingOptions, churn_labels, eligible
+from training.judging import Judged, fit_and_judge
+from training.labels import TrainingOptions, churn_labels
 from training.model import matrix
+from training.today import scorer_today, signals_today
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,12 +94,8 @@ def predict(
     """customer_id and churn_probability of everybody eligible at `as_of`, by the winner refitted on all examples."""
     import pyarrow as pa
 
-    from features.build import build_signals
-
-    scorer = final_scorer(examples, judged, training or TrainingOptions())
-    who = eligible(log, [as_of], examples.churn)[as_of]
-    readings = examples.text.reader.readings(log, as_of, who) if examples.text.reader else None
-    signals = build_signals(log, [as_of], fitted=examples.fitted, customers=who, readings=readings)
+    scorer = scorer_today(log, examples, judged, training or TrainingOptions(), as_of)
+    signals = signals_today(log, examples, as_of)
     found = scorer.predict(matrix(signals, examples.signal_names))
     return signals.select(["customer_id"]).append_column("churn_probability", pa.array(found))
 

@@ -21,7 +21,7 @@ from training.evaluation import WITH_INTERVAL, Estimate, estimate
 from training.examples import Examples, build_examples, first_event
 from training.gates import gate
 from training.issue_fitting import CONTACT_CUTOFFS, IssueResult, fit_contact, fit_topic
-from training.judging import Judged, final_scorer, fit_and_judge
+from training.judging import Judged, fit_and_judge
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
 from training.model import Model
 from training.opponent import in_use, opponent_of
@@ -29,9 +29,11 @@ from training.populations import DEFAULT
 from training.provenance import provenance, settings_of
 from training.reference import recent_events, reference_of
 from training.report_content import content_of
+from training.season import season_notes
 from training.slices import slice_table
 from training.stability import stability_of
 from training.storing import TrainResult, store
+from training.today import scorer_today
 from training.tuning import tune
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ def train(
     say("log loss: " + ", ".join(f"{name} {loss:.4f}" for name, loss in judged.losses.items()))
     result = fit_issues(log, as_of, issues, training, examples)
     say(f"topics: {len(result.model.topics)}" + topics_line(result))
-    final = final_scorer(examples, judged, training)
+    final = scorer_today(log, examples, judged, training, as_of)
     model = Model(
         signal_names=examples.signal_names,
         fitted=examples.fitted,
@@ -166,7 +168,7 @@ def judged_content(
         slices=slice_table(judged.rows, judged.scores[judged.winner], attributes),
         answered=answered,
         stability=stability,
-        notes=(*unseen_notes(unseen), *stability.said()),
+        notes=(*season_notes(judged.shares), *unseen_notes(unseen), *stability.said()),
     )
 
 

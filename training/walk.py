@@ -22,6 +22,8 @@ from training.time_slices import Slices
 MOST_STEPS = 8  # the newest ones
 MOST_ROWS = 10_000  # of a fit, and of what judges it
 FEWEST_OF_EACH = 20
+# What was gained at some cutoffs is no luck from so many times what was lost at the others on.
+TIMES_THE_LOSSES = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,15 @@ class Rehearsal:
             gain=paired_difference(self.y, foreseen, self.scores[RECENCY], self.customers, count=100),
             predicted_share=float(foreseen.mean()),
         )
+
+
+def steady(gains: Sequence[float]) -> bool:
+    """Has something gained far more at earlier cutoffs than it lost at others?
+
+    >>> steady([0.02, 0.01, -0.005]), steady([0.02, 0.01, -0.01]), steady([])
+    (True, False, True)
+    """
+    return sum(max(0.0, one) for one in gains) >= TIMES_THE_LOSSES * sum(max(0.0, -one) for one in gains)
 
 
 def walk(

@@ -202,6 +202,7 @@ def fitted(seed: int, *, shuffled: bool) -> bool:
         z = -1.5 + 0.5 * X[:, 0] + 0.6 * X[:, 1] - 0.4 * X[:, 2]
         y = (rng.random(len(part)) < sigmoid(z.astype(np.float64))).astype(float)
         world.parts[cutoff] = replace(part, X=X, y=rng.permutation(y) if shuffled else y)
+    world.year_before = None
     world.signal_names = tuple(f"signal {number}" for number in range(12))
     judged = fit_and_judge(cast(Examples, world), QUICK)
     return gate(judged, cast(Model, None), None, lambda one: None)[0]
