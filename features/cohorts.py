@@ -34,7 +34,8 @@ COMPARED = ("active_days_7", "active_days_30", "events_30", "spent_90")
 
 LATELY = "active_days_14"
 MOMENTS = ("begun_us", "life_last", "leaving_last")
-READS = ("cutoff_day", "cutoff_us", "known_us", "product_now", *MOMENTS, LATELY, *COMPARED, *season.READS)
+_OWN_READS = ("cutoff_day", "cutoff_us", "known_us", "product_now", *MOMENTS, LATELY, *COMPARED)
+READS = tuple(dict.fromkeys((*_OWN_READS, *season.READS)))  # each once: Spark would give a column twice
 """The facts that peers and the clock of the season are told by. Of what the log has no event, nobody has any."""
 
 MAKES = (
