@@ -19,6 +19,7 @@ from features import (
     property_numbers,
     property_words,
     purchases,
+    season,
     support,
     text,
     tickets,
@@ -46,6 +47,7 @@ _FAMILIES = (
     text,
     messaging,
     peers,
+    season,
 )
 
 _WITH_STEPS = (tickets, trouble)

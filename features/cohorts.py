@@ -17,7 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features import season
 from features.cutoffs import DAY_US
+from features.fact_columns import Facts, filled, flat, moments, numbers
 from features.life_table import LifeTable
 from features.sorted_rows import EARLIEST, Whole
 from features.standing import Histogram, tally
@@ -32,8 +34,8 @@ COMPARED = ("active_days_7", "active_days_30", "events_30", "spent_90")
 
 LATELY = "active_days_14"
 MOMENTS = ("begun_us", "life_last", "leaving_last")
-READS = ("cutoff_day", "cutoff_us", "known_us", "product_now", *MOMENTS, LATELY, *COMPARED)
-"""The facts that peers are told by. Of what the log has no event, nobody has any."""
+READS = ("cutoff_day", "cutoff_us", "known_us", "product_now", *MOMENTS, LATELY, *COMPARED, *season.READS)
+"""The facts that peers and the clock of the season are told by. Of what the log has no event, nobody has any."""
 
 MAKES = (
     "cohort_left_share",
@@ -43,6 +45,7 @@ MAKES = (
     "cohort_begun_days",
     "cohort_usual_length",
     "cohort_leaving_ahead",
+    *season.MAKES,
 )
 
 GROUP = ("cutoff_day", "product", "start")
@@ -51,17 +54,17 @@ _TYPES: Any = (pa.int64(), pa.string(), pa.int64(), pa.string(), pa.float64(), p
 NOBODY = pa.table({name: pa.array([], kind) for name, kind in zip((*KEYS, "n"), _TYPES, strict=True)})
 """No counts."""
 
-Facts = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Leaving:
-    """What leaving means."""
+class Norms:
+    """What everybody is counted by: what leaving means, and how active customers are as they age."""
 
     horizon_days: int
     active_within_days: int
     by_event: bool
+    curve: tuple[float, ...] = ()  # as `features/peers.py` fits it
 
 
 @dataclass(frozen=True)
@@ -76,29 +79,29 @@ class People:
     age: Whole  # whole days since they began
 
     @classmethod
-    def of(cls, facts: Facts, leaving: Leaving) -> People:
+    def of(cls, facts: Facts, norms: Norms) -> People:
         """Who are these, by their facts?"""
         now, known = (np.asarray(facts[name], np.int64) for name in ("cutoff_us", "known_us"))
-        begun, life, gone = (_moments(facts, name, len(now)) for name in MOMENTS)
+        begun, life, gone = (moments(facts, name, len(now)) for name in MOMENTS)
         begun = np.where(begun == EARLIEST, known, begun)
         # By an event somebody certainly stayed up to now, by silence up to a horizon ago.
-        stayed = now if leaving.by_event else now - leaving.horizon_days * DAY_US
-        left = (gone > EARLIEST) & (gone >= life) & (gone >= begun) if leaving.by_event else life < stayed
-        end = np.where(left, gone if leaving.by_event else np.maximum(life, begun), stayed)
-        here = ~left & (life >= now - leaving.active_within_days * DAY_US)
+        stayed = now if norms.by_event else now - norms.horizon_days * DAY_US
+        left = (gone > EARLIEST) & (gone >= life) & (gone >= begun) if norms.by_event else life < stayed
+        end = np.where(left, gone if norms.by_event else np.maximum(life, begun), stayed)
+        here = ~left & (life >= now - norms.active_within_days * DAY_US)
         values = {
             "left": left,
             "begun": begun // DAY_US,
             "ended": np.maximum(end - begun, 0) // DAY_US,
-            "lately": _numbers(facts, LATELY, len(now)) > 0,
-            **{name: _numbers(facts, name, len(now)) for name in COMPARED},
+            "lately": numbers(facts, LATELY, len(now)) > 0,
+            **{name: numbers(facts, name, len(now)) for name in COMPARED},
         }
         values["going"] = values["ended"]
         counted = {"ended": left, "going": ~left & (end >= begun)} | dict.fromkeys(("lately", *COMPARED), here)
         product = facts.get("product_now")
         return cls(
             cutoff_day=np.asarray(facts["cutoff_day"], np.int64),
-            product=pa.array([""] * len(now)) if product is None else _filled(_flat(product), ""),
+            product=pa.array([""] * len(now)) if product is None else filled(flat(product), ""),
             start=begun // (START_DAYS * DAY_US),
             values=values,
             counted=counted,
@@ -106,9 +109,9 @@ class People:
         )
 
 
-def counts_of(facts: Facts, leaving: Leaving) -> pa.Table:
+def counts_of(facts: Facts, norms: Norms) -> pa.Table:
     """How many of these customers are how, by cutoff, product and start: `KEYS` and `n`, sorted."""
-    people = People.of(facts, leaving)
+    people = People.of(facts, norms)
     columns: dict[str, Any] = {"cutoff_day": people.cutoff_day.take, "product": people.product.take}
     columns["start"] = people.start.take
     words = pc.unique(people.product)
@@ -121,7 +124,15 @@ def counts_of(facts: Facts, leaving: Leaving) -> pa.Table:
         of, value, n = tally(group[chosen], values[chosen])
         keys: dict[str, Any] = {name: take(row[of]) for name, take in columns.items()}
         found.append(pa.table(keys | {"kind": pa.array([kind] * len(of), pa.string()), "value": value, "n": n}))
-    return added(found)
+    return added([*found, _of_nobody(season.counts_of(facts, norms.curve))])
+
+
+def _of_nobody(counts: pa.Table) -> pa.Table:
+    """Counts over everybody in the columns of those of groups."""
+    rows = counts.num_rows
+    columns: dict[str, Any] = {name: counts.column(name) for name in counts.column_names}
+    columns |= {"product": [""] * rows, "start": np.zeros(rows, np.int64), "value": np.zeros(rows)}
+    return pa.table({name: columns[name] for name in NOBODY.column_names}, NOBODY.schema)
 
 
 def added(counts: Sequence[pa.Table]) -> pa.Table:
@@ -134,8 +145,10 @@ def added(counts: Sequence[pa.Table]) -> pa.Table:
 class Cohorts:
     """What everybody's counts say of a customer. Groups are numbered at three levels: peers, product, everybody."""
 
-    def __init__(self, counts: pa.Table, leaving: Leaving) -> None:
-        self.leaving = leaving
+    def __init__(self, counts: pa.Table, norms: Norms) -> None:
+        self.norms, self._pace = norms, season.Pace(counts)
+        of_all = pc.is_in(counts.column("kind"), value_set=pa.array([*season.CAME, *season.EXPECTED]))
+        counts = counts.filter(pc.invert(of_all)).combine_chunks()
         self._words = pc.unique(counts.column("product").combine_chunks())
         day, start = (counts.column(name).to_numpy() for name in ("cutoff_day", "start"))
         self._sizes = _sizes(len(self._words), start)
@@ -155,7 +168,7 @@ class Cohorts:
 
     def facts(self, facts: Facts) -> dict[str, Floats]:
         """`MAKES` of these customers, NaN where they have too few peers."""
-        people = People.of(facts, self.leaving)
+        people = People.of(facts, self.norms)
         levels = self._levels(people.cutoff_day, people.product, people.start)
         made = {
             "cohort_left_share": self._at(levels, "left", 0, lambda of, rows, at: of.mean(at)),
@@ -173,8 +186,8 @@ class Cohorts:
         age = people.age.astype(np.float64)
         made["cohort_usual_length"] = self._at(levels, "ended", 1, lambda of, rows, at: of.below(at, age[rows]))
         ahead = self._lives.leaving
-        made["cohort_leaving_ahead"] = ahead(levels[1], levels[2], people.age, self.leaving.horizon_days)
-        return made
+        made["cohort_leaving_ahead"] = ahead(levels[1], levels[2], people.age, self.norms.horizon_days)
+        return made | self._pace.facts(facts)
 
     def _at(self, levels: Sequence[Whole], kind: str, first: int, say: Any) -> Floats:
         """What `say` makes of the counts of the first level, from `first` on, that has enough people."""
@@ -193,7 +206,7 @@ class Cohorts:
 
     def _levels(self, day: Whole, product: pa.Array[Any], start: Whole) -> list[Whole]:
         """The numbers of the groups of these rows; that of no group where nobody was counted."""
-        word = _filled(pc.index_in(product, value_set=self._words), -1).to_numpy().astype(np.int64)
+        word = filled(pc.index_in(product, value_set=self._words), -1).to_numpy().astype(np.int64)
         first, starts, words = self._sizes
         inside = (start >= first) & (start < first + starts)
         none = np.iinfo(np.int64).min
@@ -211,29 +224,3 @@ def _sizes(words: int, start: Whole) -> tuple[int, int, int]:
 def _packed(day: Whole, word: Whole, start: Whole, first: int, starts: int, words: int) -> Whole:
     """Cutoff, product and start as one whole number."""
     return (day * words + word) * starts + (start - first)
-
-
-def _flat(column: Any) -> pa.Array[Any]:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else pa.array(column)
-
-
-def _filled(column: Any, nothing: Any) -> Any:
-    return column.fill_null(nothing)
-
-
-def _moments(facts: Facts, name: str, rows: int) -> Whole:
-    """A column of microseconds; what is not there never was."""
-    if name not in facts:
-        return np.full(rows, EARLIEST)
-    found: Whole = _filled(_flat(facts[name]).cast(pa.int64()), EARLIEST).to_numpy()
-    return found
-
-
-def _numbers(facts: Facts, name: str, rows: int) -> NDArray[Any]:
-    """A column of sums; what is not there is zero."""
-    if name not in facts:
-        return np.zeros(rows, np.int64)
-    column = _flat(facts[name])
-    if not pa.types.is_integer(column.type):
-        column = column.cast(pa.float64())
-    return np.asarray(_filled(column, 0).to_numpy())

@@ -10,7 +10,7 @@ from typing import Any
 
 from features.begun import Beginnings, fit_beginnings
 from features.btyd import ParetoNBD, fit_pareto_nbd, histories
-from features.cohorts import Leaving
+from features.cohorts import Norms
 from features.own import OwnColumn, fit_own
 from features.peers import Curve, fit_curve
 from features.properties import Property, fit_properties
@@ -36,9 +36,9 @@ class Fitted:
     purchases: ParetoNBD | None = None  # how all customers bought; none: too few orders to fit
 
     @property
-    def definition(self) -> Leaving:
-        """What leaving means, for the counts of peers."""
-        return Leaving(self.horizon_days, self.active_within_days, bool(self.leaving))
+    def norms(self) -> Norms:
+        """What everybody is counted by."""
+        return Norms(self.horizon_days, self.active_within_days, bool(self.leaving), self.peers)
 
     def to_json(self) -> str:
         """How is it written beside the model?"""

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from features.phrases import bill_change, in_window, plain
-from features.signal import Measure, Signal, column, days_since, per_30_days, ratio
+from features.signal import Definition, Measure, Signal, column, days_since, per_30_days, ratio
 from features.things import FAILED_PAYMENT
 
 BILL = ("bill_issued",)
 PAID = ("payment_completed",)
 FAILED = ("payment_failed",)
+
+WIDE = "decimal(38, 4)"
+
+
+def rose_by_a_tenth(t: Any) -> Any:
+    """Is this bill a tenth or more above the one before? Ten times an amount may need more digits than it has."""
+    return (t.previous_amount > 0) & (10 * t.amount.cast(WIDE) >= 11 * t.previous_amount.cast(WIDE))
+
 
 MEASURES: tuple[Measure, ...] = (
     Measure(name="bills", events=BILL),
@@ -18,6 +27,13 @@ MEASURES: tuple[Measure, ...] = (
     # The last bill that says what the one before was, and that one: both of one event.
     Measure(name="bill_after", events=BILL, where=lambda t: t.previous_amount.notnull(), amount=lambda t: t.amount),
     Measure(name="bill_before", events=BILL, where=lambda t: t.amount.notnull(), amount=lambda t: t.previous_amount),
+    Measure(
+        name="bill_rises",
+        events=BILL,
+        where=lambda t: (t.previous_amount > 0) & (t.amount > t.previous_amount),
+        amount=lambda t: t.amount - t.previous_amount,
+    ),
+    Measure(name="large_bill_rises", events=BILL, where=rose_by_a_tenth),
     Measure(name="payments", events=PAID),
     Measure(name="failures", events=FAILED),
     Measure(name="failure_days", events=FAILED, day_of="failures"),
@@ -25,6 +41,11 @@ MEASURES: tuple[Measure, ...] = (
 
 _bill = partial(Signal, family="payments", needs=BILL, no_data="null: no bill yet")
 _failed = partial(Signal, family="payments", needs=FAILED, no_data="0")
+
+
+def to_mean_bill(fact: str) -> Definition:
+    """An amount for each unit of the mean bill of 365 days."""
+    return lambda t: getattr(t, fact).cast("float64") / ratio(t.billed_365, t.bills_365).nullif(0.0)
 
 
 def signals() -> tuple[Signal, ...]:
@@ -70,7 +91,28 @@ def _bills() -> list[Signal]:
             question="How does the last bill compare with the mean bill of 365 days?",
             unit="ratio",
             group="bill_change",
-            value=lambda t: t.billed_latest.cast("float64") / ratio(t.billed_365, t.bills_365).nullif(0.0),
+            value=to_mean_bill("billed_latest"),
+        ),
+        # A bill that falls back after a dear month hides it from the comparison of the last two.
+        *(
+            _bill(
+                name=f"bill_rises_{window}d_to_mean",
+                question=f"By what share of their mean bill of 365 days did bills of {window} days rise, "
+                "each over the one before, falls left out?",
+                unit="share",
+                group="bill_rises",
+                value=to_mean_bill(f"bill_rises_{window}"),
+            )
+            for window in (60, 120)
+        ),
+        _bill(
+            name="days_since_bill_rise",
+            question="How long ago did a bill last rise by a tenth or more?",
+            unit="days",
+            no_data="null: none did",
+            group="bill_rises",
+            value=days_since("large_bill_rises_last"),
+            say=plain("A bill rose by a tenth or more {d} days ago", "{d} दिन पहले बिल दस फ़ीसदी या ज़्यादा बढ़ा"),
         ),
         _bill(
             name="billed_90d",

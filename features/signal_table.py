@@ -64,12 +64,12 @@ def at_grid(
 
 def peers_at(made: Plan, grid: Grid, everybody: History) -> Cohorts:
     """What everybody's facts at these cutoffs say of peers."""
-    leaving, counts = made.fitted.definition, []
+    norms, counts = made.fitted.norms, []
     for low, high in everybody.chunks(len(grid.days) * len(made.signals)):
         asked = np.ones(high - low, dtype=bool)
         facts, _ = facts_at(made.counting, grid, everybody.rows(low, high), everybody.known_us[low:high], asked)
-        counts.append(counts_of(facts, leaving))
-    return Cohorts(added(counts), leaving)
+        counts.append(counts_of(facts, norms))
+    return Cohorts(added(counts), norms)
 
 
 def _of_chunk(work: AtCutoffs, history: History, low: int, high: int, wanted: NDArray[np.bool_]) -> dict[str, pa.Table]:

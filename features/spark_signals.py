@@ -253,15 +253,15 @@ class SparkBuild:
 
         if not self.plan.peers:
             return made
-        leaving = self.plan.fitted.definition
+        norms = self.plan.fitted.norms
         if self.all_chosen:
             self.tables.put("facts_of_own_events", made, keep=True)
             made = self.tables.frame("facts_of_own_events")
         everyone = made if self.all_chosen else self._facts_of_everyone()
         facts = everyone.select([name for name in READS if name in everyone.columns])
-        count = partial(spark_workers.counted, leaving=leaving)
+        count = partial(spark_workers.counted, norms=norms)
         counts = added([facts.mapInArrow(count, from_arrow_schema(NOBODY.schema)).toArrow()])
-        return _more(made, MAKES, partial(spark_workers.with_peers, counts=counts, leaving=leaving))
+        return _more(made, MAKES, partial(spark_workers.with_peers, counts=counts, norms=norms))
 
     def _facts_of_everyone(self) -> DataFrame:
         """What must be known of all customers where only some are asked for."""

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from features.at_cutoffs import nothing_of
 from features.begun import begun_facts
-from features.cohorts import NOBODY, Cohorts, Leaving, counts_of
+from features.cohorts import NOBODY, Cohorts, Norms, counts_of
 from features.derived import Derived, derive
 from features.latest import NO_ROW, value_places
 from features.own import own_facts
@@ -103,16 +103,16 @@ def product_rows(rows: pa.Table, cutoffs: Whole) -> pa.Table:
     return _keyed(ids, cutoffs, begun_facts(rows, code, cutoffs[place]))
 
 
-def counted(batches: Batches, leaving: Leaving) -> Iterator[pa.RecordBatch]:
+def counted(batches: Batches, norms: Norms) -> Iterator[pa.RecordBatch]:
     """The counts of each batch of facts, by which peers are told."""
     for batch in batches:
         facts = dict(zip(batch.schema.names, batch.columns, strict=True))
-        yield from counts_of(facts, leaving).cast(NOBODY.schema).to_batches()
+        yield from counts_of(facts, norms).cast(NOBODY.schema).to_batches()
 
 
-def with_peers(batches: Batches, counts: pa.Table, leaving: Leaving) -> Iterator[pa.RecordBatch]:
+def with_peers(batches: Batches, counts: pa.Table, norms: Norms) -> Iterator[pa.RecordBatch]:
     """The same rows of facts with what these counts of everybody say of each customer."""
-    cohorts = Cohorts(counts, leaving)
+    cohorts = Cohorts(counts, norms)
     for batch in batches:
         facts: dict[str, Any] = dict(zip(batch.schema.names, batch.columns, strict=True))
         made = {name: pa.array(values, from_pandas=True) for name, values in cohorts.facts(facts).items()}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
+from features.payments import rose_by_a_tenth
 from features.phrases import count_compared, ever, in_window, plain, since, tickets_open
 from features.signal import Measure, Signal, change, column, days_since, decayed, per, per_30_days, ratio
 from features.things import INCIDENT, SEVERE_TICKET, TICKET
@@ -11,6 +13,14 @@ from features.things import INCIDENT, SEVERE_TICKET, TICKET
 OPENED = ("support_ticket_opened",)
 SOLVED = ("support_ticket_solved",)
 INCIDENTS = ("incident_declared",)
+MISHAPS = (*OPENED, *INCIDENTS, "payment_failed", "item_missing", "order_delivered", "bill_issued")
+
+
+def went_wrong(t: Any) -> Any:
+    """A ticket, an outage, a failed payment, a missing item, a late delivery, or a bill a tenth above the last."""
+    by_itself = ~t.name.isin(("order_delivered", "bill_issued"))
+    return by_itself | (t.days_late >= 1) | rose_by_a_tenth(t).fill_null(False)
+
 
 MEASURES: tuple[Measure, ...] = (
     Measure(name="tickets", events=OPENED),
@@ -20,6 +30,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure(name="severities", events=OPENED, where=lambda t: t.severity >= 1, amount=lambda t: t.severity),
     Measure(name="phone_tickets", events=OPENED, where=lambda t: t.channel == "phone"),
     Measure(name="incidents", events=INCIDENTS),
+    Measure(name="mishaps", events=MISHAPS, where=went_wrong),
+    Measure(name="mishap_days", events=MISHAPS, day_of="mishaps"),
 )
 
 _ticket = partial(Signal, family="support", needs=OPENED, unit="tickets", no_data="0")
@@ -27,7 +39,7 @@ _ticket = partial(Signal, family="support", needs=OPENED, unit="tickets", no_dat
 
 def signals() -> tuple[Signal, ...]:
     """Which signals describe support?"""
-    return (*_contacts(), *_solving(), *_incidents())
+    return (*_contacts(), *_solving(), *_incidents(), *_mishaps())
 
 
 def _contacts() -> list[Signal]:
@@ -187,5 +199,32 @@ def _incidents() -> list[Signal]:
             no_data="null: never",
             value=days_since("incidents_last"),
             say=plain("Outage in their area {d} days ago", "{d} दिन पहले इलाक़े में सेवा बंद हुई"),
+        ),
+    ]
+
+
+def _mishaps() -> list[Signal]:
+    # Each kind is rare, and together they say how the last months went: a few thousand rows cannot learn the sum.
+    mishap = partial(Signal, family="support", needs=MISHAPS, unit="days", group="mishaps")
+    what = "go wrong (ticket, outage, failed payment, late or missing item, bill up by a tenth)"
+    return [
+        *(
+            mishap(
+                name=f"mishap_days_decayed_{half_life}d",
+                question=f"On how many days, each counting half for every {half_life} days, did something {what}?",
+                no_data="0",
+                value=decayed("mishap_days", half_life),
+            )
+            for half_life in (30, 90)
+        ),
+        mishap(
+            name="days_since_mishap",
+            question=f"How long ago did something last {what}?",
+            no_data="null: never",
+            value=days_since("mishaps_last"),
+            say=plain(
+                "Ticket, outage, bill or delivery trouble {d} days ago",
+                "{d} दिन पहले टिकट, बंद सेवा, बिल या डिलीवरी की दिक़्क़त",
+            ),
         ),
     ]

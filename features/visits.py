@@ -22,6 +22,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure(name="plan_pages", events=PAGE, where=lambda t: t.page == "plans"),
     Measure(name="bill_pages", events=PAGE, where=lambda t: t.page == "bill"),
     Measure(name="cancel_pages", events=PAGE, where=lambda t: t.page == "cancel"),
+    Measure(name="leaving_pages", events=PAGE, where=lambda t: t.page.isin(("plans", "cancel"))),
     Measure(name="wishes", events=WISHES),
 )
 
@@ -136,6 +137,21 @@ def _pages() -> list[Signal]:
             no_data="null: no pages",
             group="help_reading",
             value=per("help_pages_60", "pages_60"),
+        ),
+        *(
+            _page(
+                name=f"leaving_share_of_pages_{window}d",
+                question=f"What share of the pages of {window} days was about plans or about leaving?",
+                unit="share",
+                no_data="null: no pages",
+                group="leaving_interest",
+                value=per(f"leaving_pages_{window}", f"pages_{window}"),
+                say=plain(
+                    f"{{p}}% of pages in {window} days were about plans or leaving",
+                    f"{window} दिन में {{p}}% पेज प्लान या बंद करने के",
+                ),
+            )
+            for window in (14, 30)
         ),
         _page(
             name="product_share_of_pages_60d",

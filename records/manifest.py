@@ -147,8 +147,15 @@ def sync_folder(folder: Path) -> None:
 @contextmanager
 def only_appender(folder: Path) -> Iterator[None]:
     """Hold the log against other appenders, in this process and others; readers need no lock."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+    with one_at_a_time(folder / ".lock"):
+        yield
+
+
+@contextmanager
+def one_at_a_time(file: Path) -> Iterator[None]:
+    """Wait until nobody else holds this file, then hold it; a process that dies lets go."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -35,11 +35,20 @@ def save_check(engine: Engine, check: ModelCheck) -> None:
         upsert(connection, model_checks, [asdict(check)])
 
 
-def checks(connection: Connection, kind: Kind, definition: str | None = None, limit: int = 100) -> list[ModelCheck]:
-    """What was found, of the newest scorings first."""
+def checks(
+    connection: Connection,
+    kind: Kind,
+    definition: str | None = None,
+    limit: int = 100,
+    *,
+    version: str | None = None,
+) -> list[ModelCheck]:
+    """What was found, of the newest scorings first; of one definition, or with one model version."""
     query = select(model_checks).where(model_checks.c.kind == kind)
     if definition is not None:
         query = query.where(model_checks.c.definition == definition)
+    if version is not None:
+        query = query.where(model_checks.c.model_version == version)
     rows = connection.execute(query.order_by(model_checks.c.as_of.desc(), model_checks.c.run_id).limit(limit))
     return [ModelCheck(**row) for row in rows.mappings()]
 

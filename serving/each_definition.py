@@ -79,8 +79,12 @@ class Scored:
         }
 
 
-def train_each(home: Home, as_of: datetime, now: datetime, progress: Progress, tune_minutes: float = 0) -> Trained:
+def train_each(
+    home: Home, as_of: datetime, now: datetime, progress: Progress, tune_minutes: float = 0, by: str = "operator"
+) -> Trained:
     """Train every definition on its own people. One that cannot be trained does not stop the others.
+
+    `by`: who asked for it.
 
     Raises
     ------
@@ -112,6 +116,7 @@ def train_each(home: Home, as_of: datetime, now: datetime, progress: Progress, t
                     tune_minutes=tune_minutes,
                     answered=load_playbook().topics,
                     engine=settings.engine.url,
+                    by=by,
                 )
             )
         except NotEnoughData as error:

@@ -27,7 +27,7 @@ class ImportedState:
     scorings: int
     horizon_days: int
     matured: Sequence[Judgement]  # newest first
-    first_known: datetime | None  # when the first of them can be judged; None: some are
+    first_known: datetime | None  # when the first of them can be judged; None: some are, or own labels say it
     own_labels: bool  # who left, the company's own labels say: nothing is known before they come
 
     def to_json(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def imported_states(home: Home) -> list[ImportedState]:
                 horizon_days=churn.horizon_days,
                 matured=mine[:SHOWN_MATURED],
                 own_labels=churn.definition == "imported",
-                first_known=None if mine else runs[0].as_of + churn.span,
+                first_known=None if mine or churn.definition == "imported" else runs[0].as_of + churn.span,
             )
         )
     return found

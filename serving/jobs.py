@@ -89,7 +89,7 @@ def train(home: Home, as_of: datetime, now: datetime, progress: Progress = quiet
     """Candidates, judged; the winner promoted if it passes the gate."""
     from serving.each_definition import train_each
 
-    found = train_each(home, as_of, now, progress)
+    found = train_each(home, as_of, now, progress, by="job:retrain")
     return "; ".join([*(f"{one.winner} won; {one.why}" for one in found.results), *found.failed])
 
 

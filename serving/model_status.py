@@ -20,6 +20,8 @@ from training.populations import DEFAULT
 if TYPE_CHECKING:
     from training.maturity import Matured
 
+# What `pehle status --json` says of drift.
+DRIFT = ("customers", "signals", "much", "some", "changes")
 SHOWN_MATURED = 24  # the newest scorings that were judged by what happened
 
 
@@ -51,7 +53,7 @@ class ModelState:
     horizon_days: int
     drift: ModelCheck | None  # of the newest scoring with this version
     matured: Sequence[Judgement]  # newest first, of all versions of the definition
-    first_known: datetime | None  # when the first scoring can be judged; None: some are, or none was made
+    first_known: datetime | None  # when the first scoring can be judged; None: some are, none was made, or own labels
     declared: bool  # is it still in the settings?
     own_labels: bool  # who left, the company's own labels say: nothing is known before they come
     triggers: Sequence[Trigger]
@@ -66,7 +68,7 @@ class ModelState:
             "since": _iso(self.since),
             "by": self.by,
             "trained_at": _iso(self.trained_at),
-            "drift": {key: drift[key] for key in ("customers", "signals", "much", "some")} if drift else None,
+            "drift": {key: drift[key] for key in DRIFT} if drift else None,
             "matured": newest_json(self.matured),
             "first_known": _iso(self.first_known),
             "retrain": [{"reason": one.code, **one.values} for one in self.triggers],
@@ -96,9 +98,10 @@ def _state(
     champion = next((row for row in versions if row["alias"] == "champion"), None)
     churn = _churn(home, name)
     matured = [judgement(check) for check in checks(connection, "matured", name, SHOWN_MATURED)]
-    drift = checks(connection, "drift", name, 1)
     version = champion["version"] if champion else None
-    current = drift[0] if drift and drift[0].model_version == version else None
+    # Another version may have scored since, to be looked at; it says nothing of this one.
+    drift = checks(connection, "drift", name, 1, version=version) if version else []
+    current = drift[0] if drift else None
     metrics = champion["metrics"] if champion else {}
     trained_at = _moment(champion["created_at"]) if champion else None
     return ModelState(
@@ -117,7 +120,7 @@ def _state(
         horizon_days=churn.horizon_days,
         drift=current,
         matured=matured,
-        first_known=None if matured else _first_known(connection, name, churn),
+        first_known=None if matured or churn.definition == "imported" else _first_known(connection, name, churn),
         declared=name in definitions(home.settings.churn),
         own_labels=churn.definition == "imported",
         triggers=_triggers(matured, current, metrics, trained_at, version, now) if trained_at else (),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from records.browsing import find_list, history
 from records.errors import InputError, ModelError
-from records.outreach import Outreach, find_outreach
+from records.outreach import BEFORE, Outreach, find_outreach
 from records.people import is_erased
 from records.scores import Run, Score, find_run, score_by_id
 from serving.binding import why_words_differ
@@ -132,6 +132,8 @@ def _told(connection: Connection, row: Outreach) -> dict[str, Any]:
 
 
 def _words(row: Outreach) -> Part:
+    if row.trigger_key.startswith(BEFORE):
+        return Part(part="words", same=None, said="sent before Pehle kept the words: there is nothing to compare with")
     differs = why_words_differ(row)
     return Part(part="words", same=differs is None, said=differs or "exactly those it was planned with")
 
@@ -139,7 +141,7 @@ def _words(row: Outreach) -> Part:
 def _rules(row: Outreach) -> Part:
     """Is the play still in the playbook? What set it off stands in its trigger key."""
     known = any(play.name == row.play for play in load_playbook().plays)
-    set_off = row.trigger_key.replace(":", " ")
+    set_off = row.trigger_key.removeprefix(BEFORE).replace(":", " ")
     said = f"{row.play}, set off by {set_off}" if known else f"{row.play} is no longer in the playbook"
     return Part(part="rules", same=known, said=said)
 

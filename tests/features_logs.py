@@ -54,12 +54,12 @@ MORE_NAMES = (
     "ओटीपी 'मांगा'; --",
 )
 PROPERTIES: dict[str, list[dict[str, Any]]] = {
-    "page_viewed": [{"page": "help"}, {"page": "cancel"}, {}],
+    "page_viewed": [{"page": "help"}, {"page": "cancel"}, {"page": "plans"}, {}],
     "session_started": [{"minutes": 7}, {"minutes": "many"}],
     "order_completed": [{"items": 2}, {"quantity": "3"}, {"items": ["x", "y"], "coupon": True}],
     "support_ticket_opened": [{"ticket_id": "t1", "severity": 3}, {"ticket_id": "t2", "severity": 1}, {}],
     "support_ticket_solved": [{"ticket_id": "t1"}, {"ticket_id": "t2"}, {}],
-    "bill_issued": [{"previous_amount": 299}, {}],
+    "bill_issued": [{"previous_amount": 299}, {"previous_amount": 0}, {"previous_amount": 1.5}, {}],
     "order_delivered": [{"days_late": 3}, {"days_late": -1}],
     "subscription_started": [
         {"auto_renew": True, "payment_method": "card"},

@@ -13,6 +13,7 @@ from reference_generic import generic
 from reference_peers import product_peers
 from reference_properties import own, properties
 from reference_purchases import buying, products, purchases
+from reference_season import season
 from reference_seen import Everyone, Seen, Values
 from reference_support import support
 from reference_text import text
@@ -24,6 +25,7 @@ FAMILIES: dict[str, Callable[[Seen], Values]] = {
     "engagement": engagement,
     "peers": peers,
     "product peers": product_peers,
+    "season": season,
     "clock": clock,
     "visits": visits,
     "purchases": purchases,

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -123,6 +124,11 @@ def payments(seen: Seen) -> Values:
         "bill_increase": rise,
         "bill_increase_share": ratio(rise, before(compared) if compared else None),
         "last_bill_to_mean_365d": ratio(last, ratio(total(year), len(year))),
+        **{
+            f"bill_rises_{window}d_to_mean": ratio(rises(seen.within(bills, window)), ratio(total(year), len(year)))
+            for window in (60, 120)
+        },
+        "days_since_bill_rise": seen.since_last(dearer(bills)),
         "billed_90d": total(seen.within(bills, 90)),
         "bills_less_payments_90d": seen.count(bills, 90) - seen.count(paid, 90),
         "days_since_last_payment": seen.since_last(paid),
@@ -141,6 +147,22 @@ def before(event: dict[str, Any]) -> float | None:
     """What the bill before was, as this one says."""
     value = number(event, "previous_amount", float("nan"))
     return None if value != value else value
+
+
+def rises(bills: pd.DataFrame) -> float:
+    """By how much these bills together rose over the ones before; falls do not count."""
+    both = [(money(event), before(event)) for event in bills.to_dict("records")]
+    return sum(max(now - then, 0.0) for now, then in both if now is not None and then is not None and then > 0)
+
+
+def dearer(bills: pd.DataFrame) -> pd.DataFrame:
+    """Those a tenth or more above the one before."""
+
+    def fits(event: dict[str, Any]) -> bool:
+        now, then = amount(event), before(event)
+        return now is not None and then is not None and then > 0 and 10 * now >= 11 * Decimal(str(then))
+
+    return chosen(bills, fits)
 
 
 def none_below_zero(value: float | None) -> float | None:

@@ -85,6 +85,12 @@ def visits(seen: Seen) -> Values:
         **windows(seen, of["bill"], "bill_pages_{}d", (30,)),
         **windows(seen, of["cancel"], "cancel_pages_{}d", (30, 90)),
         "help_share_of_pages_60d": ratio(seen.count(of["help"], 60), seen.count(viewed, 60)),
+        **{
+            f"leaving_share_of_pages_{window}d": ratio(
+                seen.count(of["plans"], window) + seen.count(of["cancel"], window), seen.count(viewed, window)
+            )
+            for window in (14, 30)
+        },
         "product_share_of_pages_60d": ratio(seen.count(of["product"], 60), seen.count(viewed, 60)),
         "days_since_cancel_page": seen.since_last(of["cancel"]),
         "wishes_60d": seen.count(seen.named("wishlist_added"), 60),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd
+from reference_contract import dearer
 from reference_seen import Seen, Values, chosen, given, number, ratio, windows
 
 HOUR = timedelta(hours=1)
@@ -33,6 +35,18 @@ def support(seen: Seen) -> Values:
         **solving(seen),
         **windows(seen, incidents, "incidents_{}d", (30, 90)),
         "days_since_incident": seen.since_last(incidents),
+        **mishaps(seen),
+    }
+
+
+def mishaps(seen: Seen) -> Values:
+    """Days with something that should not have happened."""
+    late = chosen(seen.named("order_delivered"), lambda event: number(event, "days_late") >= 1)
+    wrong = seen.named("support_ticket_opened", "incident_declared", "payment_failed", "item_missing")
+    all_of_them = pd.concat([wrong, late, dearer(seen.named("bill_issued"))])
+    return {
+        **{f"mishap_days_decayed_{half_life}d": seen.decayed(all_of_them, half_life) for half_life in (30, 90)},
+        "days_since_mishap": seen.since_last(all_of_them),
     }
 
 

@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from training.calibration import (
     Calibration,
+    Gains,
     best_map,
     beta_inputs,
     fit_beta,
@@ -110,8 +111,9 @@ def honest(seed: int, count: int = 4_000) -> tuple[Floats, Floats]:
     return (rng.random(count) < p).astype(float), p
 
 
-def gains(y: Floats, p: Floats, mapped: Floats) -> Floats:
-    return row_losses(y, p) - row_losses(y, mapped)
+def gains(y: Floats, p: Floats, mapped: Floats) -> Gains:
+    """Of other people than those of a slice that is numbered from 0 on."""
+    return Gains(row_losses(y, p) - row_losses(y, mapped), 10_000 + np.arange(len(y)))
 
 
 def test_honest_scores_are_left_alone() -> None:
@@ -161,11 +163,22 @@ def test_no_map_turns_the_order_of_customers_round_or_claims_certainty(fitter) -
 
 def test_holding_wants_more_than_luck() -> None:
     y, p = honest(6)
+
+    def halves(found: Gains, way: float = 1.0) -> list[Gains]:
+        return [Gains(way * found.rows[half], found.customers[half]) for half in (slice(2_000), slice(2_000, None))]
+
     worse = gains(y, crooked(p), p)
-    assert holds(worse[:2_000], worse[2_000:])
-    assert not holds(-worse[:2_000], -worse[2_000:])
-    little = gains(y, p, np.clip(p + 1e-4, 0, 1))
-    assert not holds(little[:2_000], little[2_000:])
+    assert holds(*halves(worse))
+    assert not holds(*halves(worse, -1.0))
+    assert not holds(*halves(gains(y, p, np.clip(p + 1e-4, 0, 1))))
+
+
+def test_copies_of_a_person_make_no_map_surer() -> None:
+    once = Gains(0.05 + np.resize([1.0, -1.0], 400), np.arange(400))  # one standard error is .05
+    copied = Gains(np.repeat(once.rows, 9), np.repeat(once.customers, 9))
+    assert copied.surely(0.5)
+    assert not copied.surely(2.0)  # though it would be, if 3,600 people had said so
+    assert Gains(copied.rows, np.arange(3_600)).surely(2.0)
 
 
 # ── settings, weights, blocks, one probability as a signal ───────────────────────────────────────────────────

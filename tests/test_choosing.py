@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from training.calibration import sigmoid
-from training.candidates import AVERAGE, LIGHTGBM, LOGISTIC, PARETO_NBD, TUNED, Rows
-from training.choosing import aged, choose_pair, choose_settings, folds_of, mean_curve
+from training.candidates import AVERAGE, LIGHTGBM, LOGISTIC, NO_ORDER, PARETO_NBD, TUNED, Rows
+from training.choosing import aged, choose_pair, choose_settings, folds_of, mean_curve, odds_column
 from training.evaluation import Floats, log_loss
 from training.examples import Examples
 from training.judging import best_known, final_scorer, fit_and_judge
@@ -141,11 +141,19 @@ def test_the_judged_fit_has_not_seen_what_judges_it() -> None:
     assert before.losses[LOGISTIC] < after.losses[LOGISTIC]
 
 
+def test_pareto_nbd_competes_only_where_somebody_bought() -> None:
+    world = World(slices_of(6), signal_names=("first", NO_ORDER))
+    assert odds_column(cast(Examples, world)) == 1
+    for part in world.parts.values():
+        part.X[:, 1] = np.nan
+    settings = choose_settings(cast(Examples, world), QUICK)
+    assert (settings.odds_column, settings.kinds) == (None, (LOGISTIC, LIGHTGBM))
+
+
 def test_the_pair_is_logistic_and_trees_and_tuned_ones_only_where_clearly_better() -> None:
     y = np.r_[np.ones(50), np.zeros(50)]
     good, bad = np.where(y == 1, 2.0, -2.0), np.zeros(100)
     nearly = good * 1.001
-    assert choose_pair([y], {LOGISTIC: [bad], LIGHTGBM: [good]}) == (LOGISTIC, LIGHTGBM)
     assert choose_pair([y], {LOGISTIC: [good], LIGHTGBM: [good], TUNED: [nearly]}) == (LOGISTIC, LIGHTGBM)
     assert choose_pair([y], {LOGISTIC: [bad], LIGHTGBM: [bad], TUNED: [good]}) == (LOGISTIC, TUNED)
     # Better in one fold only is not clearly better.

@@ -74,7 +74,7 @@ def test_a_model_is_better_with_peers(examples: Examples) -> None:
 
 
 def test_counts_of_parts_are_those_of_the_whole() -> None:
-    rng, leaving = np.random.default_rng(3), cohorts.Leaving(30, 60, by_event=False)
+    rng, leaving = np.random.default_rng(3), cohorts.Norms(30, 60, by_event=False)
     many, now = 400, 20_000 * cohorts.DAY_US
     facts = {
         "cutoff_day": np.full(many, 20_000),

@@ -35,6 +35,7 @@ P = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.4])
         ("log_loss", -(math.log(0.9) + 2 * math.log(0.6) + math.log(0.35) + math.log(0.8) + math.log(0.4)) / 6),
         ("brier", (0.01 + 0.16 + 0.4225 + 0.04 + 0.16 + 0.36) / 6),
         ("lift_10", 2.0),
+        ("profit_10", 56 / 6),  # one place: a leaver asked brings .3 × (200 - 10) - 1
     ],
 )
 def test_measures_equal_the_sum_done_by_hand(name: str, expected: float) -> None:
@@ -88,6 +89,15 @@ def test_calibration_error_is_the_gap_between_said_and_seen() -> None:
     assert expected_calibration_error(np.tile(y, 10), np.full(1000, 0.5), bins=1) == pytest.approx(0.2)
 
 
+def test_the_order_of_rows_with_equal_scores_says_nothing_about_calibration() -> None:
+    """One risk for everybody at the right level is calibrated, though the leavers' ids may come first."""
+    y = np.array([1.0] * 30 + [0.0] * 70)
+    assert expected_calibration_error(y, np.full(100, 0.3)) == pytest.approx(0)
+    p = np.repeat([0.2, 0.5], 50)
+    y = np.r_[np.repeat([1.0, 0.0], [10, 40]), np.repeat([0.0, 1.0], [25, 25])]
+    assert expected_calibration_error(y, p, bins=7) == pytest.approx(0)
+
+
 def test_without_leavers_there_is_no_figure_rather_than_a_wrong_one() -> None:
     nobody = np.zeros(4)
     assert math.isnan(auroc(nobody, P[:4]))
@@ -113,6 +123,14 @@ def test_an_interval_holds_its_value_and_narrows_with_more_customers() -> None:
     assert few.low < few.value < few.high
     assert many.high - many.low < (few.high - few.low) / 2
     assert many.rows == 4_000
+
+
+def test_the_interval_of_a_calibration_error_holds_it_also_where_the_scores_are_honest() -> None:
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        p = rng.beta(2, 8, 1_000)
+        found = estimate("ece", (rng.random(1_000) < p).astype(float), p, np.arange(1_000))
+        assert 0 <= found.low < found.value < found.high < 0.07
 
 
 def test_a_paired_difference_sees_what_two_separate_intervals_cannot() -> None:

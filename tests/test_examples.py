@@ -13,6 +13,7 @@ import pytest
 
 from records.errors import NotEnoughData
 from records.events import EventLog
+from records.own_tables import import_own
 from training.examples import Examples, build_examples
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
 from training.time_slices import Slices, finished_cutoffs, history_notes, slice_cutoffs
@@ -184,6 +185,17 @@ def test_an_empty_log_and_one_where_nobody_leaves_are_errors_that_say_so(tmp_pat
         examples_of(EventLog(tmp_path / "empty"))
     with pytest.raises(NotEnoughData, match=r"has \d+ customers who left and \d+ who stayed; 20 of each"):
         examples_of(shop_log(tmp_path / "few", customers=12))
+
+
+def test_own_labels_of_strangers_are_told_to_be_about_customers_of_the_log(tmp_path: Path) -> None:
+    log, file = shop_log(tmp_path, customers=60), tmp_path / "left.csv"
+    days = [AS_OF - timedelta(days=30 * number) for number in range(1, 7)]
+    rows = [f"stranger {who},{day.date()},{who % 2}" for day in days for who in range(100)]
+    file.write_text("\n".join(["customer_id,cutoff,left", *rows]), encoding="utf-8")
+    import_own(log.data, "labels", "labels", [file], AS_OF)
+    churn = CHURN.model_copy(update={"definition": "imported"})
+    with pytest.raises(NotEnoughData, match=r"import labels FILE --name labels\), about customers who have events"):
+        build_examples(log, AS_OF, churn, IssueOptions(), MONTH)
 
 
 def test_a_slice_that_judges_may_be_thin_but_not_bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

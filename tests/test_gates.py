@@ -11,8 +11,9 @@ import pytest
 from training.calibration import log_odds, sigmoid
 from training.candidates import Rows, Settings
 from training.evaluation import Floats, log_loss, paired_difference
-from training.gates import against, knows_more, worse_calibration
+from training.gates import against, knows_more, same_leaving, worse_calibration
 from training.judging import Judged
+from training.labels import Bands, ChurnOptions
 from training.opponent import Opponent
 from training.slices import SliceRow, gaps, slice_table, worse_slices
 from training.walk import Rehearsal
@@ -46,6 +47,17 @@ def test_a_model_that_knows_more_than_recency_says_how_much() -> None:
     knows, why = knows_more(judged(Y, recency=RECENCY_SAYS, logistic=TRUE), "logistic")
     assert knows
     assert why.startswith("logistic beats recency alone by 0.")
+
+
+def test_other_bands_or_a_setting_younger_than_the_model_are_no_other_question() -> None:
+    """Or whoever shifts the bands puts a worse model in use: nothing would be compared."""
+    asked = ChurnOptions().model_dump(mode="json")
+    renamed = ChurnOptions(bands=Bands(high=0.7), begun_by=["enrolled"]).model_dump(mode="json")
+    older = {name: value for name, value in asked.items() if name != "grace_days"}
+    assert same_leaving(asked, renamed)
+    assert same_leaving(older, asked)
+    assert not same_leaving(asked, ChurnOptions(horizon_days=30).model_dump(mode="json"))
+    assert not same_leaving({**asked, "of_a_later_version": 1}, asked)
 
 
 def test_a_better_base_rate_alone_is_no_knowledge() -> None:
@@ -160,6 +172,20 @@ def test_worse_calibration_is_refused_beyond_chance_only() -> None:
 # ── slices ───────────────────────────────────────────────────────────────────────────────────────────────────
 def rows_of(y: Floats) -> Rows:
     return Rows(X=np.zeros((len(y), 1)), y=y, recency=np.zeros(len(y)), customers=np.arange(len(y)))
+
+
+def test_a_plan_called_like_the_rest_hides_nobody() -> None:
+    plans = ["all others" if number < COUNT // 2 else f"plan {number % 40}" for number in range(COUNT)]
+    table = slice_table(rows_of(Y), TRUE, {"plan": plans})
+    assert sum(row.rows for row in table) == COUNT
+
+
+def test_a_verdict_names_a_slice_of_any_name_in_one_short_line() -> None:
+    """It is stored as a tag, which holds so many characters and else stops the training."""
+    blind = np.full(COUNT, Y.mean())
+    (lost,) = worse_slices(rows_of(Y), blind, TRUE, {"plan": ["a\nb " + "x" * 100_000] * COUNT})[:1]
+    assert lost.startswith("plan a b xxx")
+    assert len(lost) < 200
 
 
 def test_slices_hold_everybody_once_and_the_rare_share_one() -> None:

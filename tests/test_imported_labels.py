@@ -125,7 +125,7 @@ def test_nothing_is_judged_before_the_labels_come(home: Home, clock: Clock, tmp_
     until = AS_OF + timedelta(days=40)
     assert watch(home, until, until).startswith("0 scorings judged by what happened, 1 not over yet")
     clock.now = until
-    assert "model 1: not enough data yet" in pehle(home.path, "status")
+    assert "model 1: not enough data yet to judge its scores" in pehle(home.path, "status")
     page = sign_in(client_of(home, clock), home, clock).get("/models").text
     assert "shows once your own labels of a day on which people were scored are imported" in page
     pehle(home.path, "import", "labels", str(labels(tmp_path, [300])), "--name", "cancelled_by_letter")

@@ -166,6 +166,10 @@ def test_how_they_did_is_shown_when_it_is_known(trio: Home, clock: Clock, tmp_pa
     assert "not enough data yet; its first scores can be judged on 2025-11-27" in words
     trio.log.append(events([row for row in lives(PEOPLE, 400) if row["occurred_at"] >= AS_OF]))  # type: ignore[operator]
     later = AS_OF + timedelta(days=35)
+    assert "imported-partner-prepaid: its first scores can be judged" in pehle(trio.path, "status")
+    clock.now = later
+    page = sign_in(client_of(trio, clock), trio, clock).get("/models").text
+    assert page.count("By now it can be told whether it was right") == 2  # fibre has ten days more
     assert watch(trio, later, later) == "2 scorings judged by what happened, 1 not over yet"
     assert watch(trio, AS_OF + timedelta(days=45), later).startswith("1 scorings judged")
     clock.now = AS_OF + timedelta(days=46)

@@ -23,8 +23,10 @@ from features.build import build_signals
 from features.fitted import Fitted, fit
 from records.events import EventLog
 from records.own_tables import import_own
+from training.candidates import Settings
 from training.examples import build_examples
 from training.labels import ChurnOptions, IssueOptions, TrainingOptions
+from training.provenance import settings_of
 
 DAY = timedelta(days=1)
 CHURN = ChurnOptions(activity=(), horizon_days=10, active_within_days=40)
@@ -145,6 +147,11 @@ def test_no_future_changes_what_is_learnt_from(tmp_path: Path) -> None:
     assert one.count > 200
     assert one.fitted.to_json() == other.fitted.to_json()
     assert one.labels.equals(other.labels)
+    recorded = [
+        settings_of(log, CUTOFF, *options[1:], rows, Settings()) for log, rows in ((ended, one), (going_on, other))
+    ]
+    assert recorded[0] == recorded[1]
+    assert set(recorded[0]["own_sha256"]) == {"crm"}
     assert (one.X.tobytes(), one.y.tobytes(), one.asked.tobytes()) == (
         other.X.tobytes(),
         other.y.tobytes(),

@@ -63,6 +63,11 @@ def test_from_a_file_to_a_table_of_figures_on_what_came_later(tmp_path: Path) ->
         read_log(tmp_path / "no.csv", tmp_path / "data")
 
 
+@pytest.mark.parametrize("package", ["records", "features", "training", "serving"])
+def test_types_reach_whoever_checks_a_notebook(package: str) -> None:
+    assert (ROOT / package / "py.typed").is_file()
+
+
 def test_the_example_is_short() -> None:
     assert len(EXAMPLE.read_text().splitlines()) <= 30
 

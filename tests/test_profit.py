@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.anchors import anchor
 from training.capacity import profit_at_capacity
+from training.evaluation import MEASURES
 from training.profit import CAMPAIGN, Campaign, expected_maximum_profit, roc_hull
 
 Y = np.array([1, 1, 0, 0, 0, 1, 1, 1, 1, 0], dtype=float)
@@ -87,3 +89,12 @@ def test_a_campaign_of_another_size_keeps_its_proportions() -> None:
     twice = CAMPAIGN.scaled_to(400)
     assert twice == Campaign(value=400, offer=20, contact=2)
     assert expected_maximum_profit(Y, P, twice) == pytest.approx(2 * expected_maximum_profit(Y, P))
+
+
+@pytest.mark.parametrize("base", [0.05, 0.3])
+@pytest.mark.parametrize("name", ["empc", "profit_10"])
+def test_knowing_all_and_knowing_nothing_reach_the_anchors_of_profit(name: str, base: float) -> None:
+    y = (np.arange(1_000) < 1_000 * base).astype(float)
+    told = anchor(name, base)
+    assert told.perfect.startswith(f"{MEASURES[name](y, y):.2f}: ")
+    assert told.useless.startswith(f"{MEASURES[name](y, np.full(1_000, base)):.2f}: ")

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from typer.testing import CliRunner
 
 from records.errors import InputError
-from records.outreach import Outreach
+from records.outreach import BEFORE, Outreach
 from records.tables import customers, outreach, scores
 from serving.cli import app
 from serving.home import Home, open_home
@@ -173,6 +173,15 @@ def test_what_was_set_off_by_an_event_has_no_score(home: Home) -> None:
     with home.engine.begin() as connection:
         connection.execute(update(outreach).where(outreach.c.outreach_id == row.outreach_id).values(score_id=None))
     assert explain(home, row.outreach_id).verdict == "not scored"
+
+
+def test_of_a_message_from_before_pehle_nothing_is_said_to_differ(home: Home) -> None:
+    with home.engine.connect() as connection:
+        past = connection.execute(select(outreach).where(outreach.c.trigger_key.startswith(BEFORE)).limit(1)).one()
+    found = explain(home, past.outreach_id)
+    assert (found.verdict, differing(found)) == ("not scored", [])
+    assert "before Pehle kept the words" in next(part.said for part in found.parts if part.part == "words")
+    assert BEFORE not in str(found.parts)
 
 
 def test_the_command_says_it_in_words_and_in_json(home: Home) -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +24,9 @@ from training.labels import IssueOptions
 from training.model import Model
 from training.registry import Registry
 from training.scorers import Linear, Scorer
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Barrier
 
 NOW = datetime(2026, 11, 19, 4, 42, tzinfo=UTC)
 LATER = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -88,6 +99,87 @@ def test_asking_an_empty_place_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no trained model here.*pehle train"):
         registry.load("champion")
     assert list(tmp_path.iterdir()) == []
+
+
+def open_and_add(start: Barrier, folder: Path, number: int) -> None:
+    """What a process does that comes to a new store at the same moment as another."""
+    import mlflow.tracking  # noqa: F401  the slow part, before the start
+
+    start.wait(timeout=120)
+    add(Registry(folder / "mlruns"), folder / str(number), number)
+
+
+def test_two_processes_that_open_a_new_store_at_once_both_have_their_model_in_it(tmp_path: Path) -> None:
+    spawn = get_context("spawn")
+    start = spawn.Barrier(2)
+    both = [spawn.Process(target=open_and_add, args=(start, tmp_path, number)) for number in (1, 2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(timeout=240)
+    assert [process.exitcode for process in both] == [0, 0]
+    found = Registry(tmp_path / "mlruns")
+    assert {intercept_of(found.load(version)) for version in ("1", "2")} == {1.0, 2.0}
+
+
+def test_a_store_that_was_killed_while_it_was_made_is_made_again(tmp_path: Path) -> None:
+    """MLflow makes its tables one after the other, and gives up where some are there already."""
+    mlruns = tmp_path / "mlruns"
+    mlruns.mkdir()
+    script = (
+        "import sqlite3, sys; from pathlib import Path; from training.registry import Registry\n"
+        "registry = Registry(Path(sys.argv[1])); connect = sqlite3.dbapi2.connect\n"
+        "class Killed(sqlite3.Connection):\n"
+        "    def cursor(self, *given): return super().cursor(Dying)\n"
+        "class Dying(sqlite3.Cursor):\n"
+        "    def execute(self, sql, *given):\n"
+        "        if 'CREATE TABLE model_versions' in sql: import os; os._exit(9)\n"
+        "        return super().execute(sql, *given)\n"
+        "sqlite3.dbapi2.connect = sqlite3.connect = lambda *a, **k: connect(*a, **{**k, 'factory': Killed})\n"
+        "registry.experiment_id()\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(mlruns)], check=False)
+    assert killed.returncode == 9
+    assert any(file.stat().st_size > 0 for file in mlruns.iterdir())
+    registry = Registry(mlruns)
+    assert registry.versions() == []
+    assert add(registry, tmp_path / "one", 1.0) == "1"
+    assert not list(mlruns.glob("*.new*"))
+
+
+def test_what_the_database_refuses_is_one_line(registry: Registry, tmp_path: Path) -> None:
+    registry.versions()
+    with closing(sqlite3.connect(registry.mlruns / "mlflow.db")) as connection, connection:
+        connection.execute("create trigger full before insert on runs begin select raise(abort, 'disk is full'); end")
+    with pytest.raises(ModelError, match=r"^the store of models: disk is full\. Check the disk") as refused:
+        add(registry, tmp_path / "one", 1.0)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_store_that_may_only_be_read_is_read_also_in_another_place(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write everywhere, so the rights are taken from the question, and the file must stay as it is."""
+    allowed = os.access
+    monkeypatch.setattr("os.access", lambda path, mode: path != registry.mlruns and allowed(path, mode))
+    before = (registry.mlruns / "mlflow.db").read_bytes()
+    assert intercept_of(registry.champion()) == 1.0
+    assert (registry.mlruns / "mlflow.db").read_bytes() == before
+
+
+def test_while_one_training_decides_another_waits(registry: Registry) -> None:
+    def decide() -> None:
+        with Registry(registry.mlruns).deciding():
+            registry.promote("2", "better", at=LATER, by="job:retrain")
+
+    with registry.deciding():
+        other = Thread(target=decide)
+        other.start()
+        other.join(timeout=1)
+        assert other.is_alive()
+        assert registry.resolve("champion")[0] == "1"
+    other.join()
+    assert registry.resolve("champion")[0] == "2"
 
 
 def test_versions_say_what_scripts_read(registry: Registry) -> None:

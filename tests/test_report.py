@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from training.anchors import anchor
-from training.candidates import RECENCY, Rows, Settings, joined
+from training.candidates import ORDER, RECENCY, Rows, Settings, joined
 from training.curves import calibration_groups, gain, lift_curve, roc
 from training.evaluation import MEASURES, Estimate
 from training.importance import Importance
 from training.labels import TrainingOptions
 from training.report import Content, points, render, write_report
+from training.report_plots import said
 from training.report_topics import Topic, Topics, rankings
 from training.slices import slice_table
 from training.time_slices import Slices
@@ -110,6 +111,19 @@ def test_names_from_data_are_words_and_never_code(html: str) -> None:
     assert html.count("&lt;script&gt;") >= 4  # a plan, a topic, a signal, a setting
 
 
+def test_a_name_of_any_length_takes_one_line() -> None:
+    found, long = content(), "y" * 10_000
+    topics = Topics(
+        customers=40,
+        rankings=(),
+        topics=[Topic(name=long, share=0.4, auroc=0.6, answered=False)],
+        macro_auroc=0.6,
+    )
+    plans = [long] * len(found.rows)
+    table = slice_table(found.rows, found.scores["logistic"], {"plan": plans})
+    assert "y" * 100 not in render(replace(found, topics=topics, slices=table))
+
+
 def test_the_file_needs_nothing_else(html: str) -> None:
     assert re.findall(r"""(?:https?:)?//[\w.-]+|@import|url\(|\bsrc=|<link(?! rel="icon" href="data:,")""", html) == []
     assert ".plot" in html
@@ -134,6 +148,25 @@ def test_every_measure_says_what_useless_good_and_perfect_are(name: str, html: s
     found = anchor(name, 0.2)
     assert all((found.question, found.useless, found.good, found.perfect))
     assert found.name in html
+
+
+def test_settings_are_told_as_they_are_written_and_what_follows_from_others_in_words() -> None:
+    def told(unless: list[dict[str, str]]) -> str:
+        return render(replace(content(), settings=SETTINGS | {"churn": {**SETTINGS["churn"], "unless": unless}}))
+
+    assert "unless =" not in told([])
+    assert "Nobody of an earlier definition" not in told([])
+    assert "<dt>Nobody of an earlier definition</dt><dd>{ plan = &#34;gold&#34; }</dd>" in told([{"plan": "gold"}])
+
+
+def test_every_candidate_has_a_name_for_people() -> None:
+    assert [said(name) for name in ORDER] == [
+        "recency alone", "logistic", "Pareto/NBD", "LightGBM", "LightGBM, tuned", "average of two"
+    ]  # fmt: skip
+
+
+def test_foreseen_and_came_stand_side_by_side_month_by_month(html: str) -> None:
+    assert "Share that left and share foreseen at 7 cutoffs; widest gap 4.0%." in html
 
 
 def test_topics_no_message_helps_with_are_named(html: str) -> None:
@@ -191,6 +224,11 @@ def test_calibration_groups_count_everybody_once() -> None:
     assert sum(group.customers for group in groups) == 605
     assert all(group.low <= group.left <= group.high for group in groups)
     assert [group.predicted for group in groups] == sorted(group.predicted for group in groups)
+
+
+def test_calibration_groups_that_cut_a_tie_share_its_leavers() -> None:
+    groups = calibration_groups(np.repeat([1.0, 0.0], [60, 140]), np.full(200, 0.3))
+    assert [round(group.left, 9) for group in groups] == [0.3] * 10
 
 
 def test_points_have_a_side_and_a_real_minus() -> None:

@@ -18,6 +18,7 @@ from records.events import EventLog
 from training.backtest import backtest
 from training.candidates import RECENCY
 from training.choosing import choose_settings
+from training.evaluation import MEASURES
 from training.examples import build_examples
 from training.gates import gate
 from training.judging import Judged, fit_and_judge
@@ -109,7 +110,10 @@ def test_a_run_names_every_candidate_the_winner_and_why(trained: tuple[TrainResu
     assert result.promoted
     assert "beats recency alone by" in result.why
     assert result.why.endswith("no model was in use")
-    low, value, high = result.to_json()["intervals"]["auroc"]
+    found = result.to_json()["intervals"]
+    assert set(found) == set(MEASURES)
+    assert all(low < high for low, _, high in found.values())
+    low, value, high = found["auroc"]
     assert low < value < high
 
 
@@ -175,7 +179,7 @@ def test_mlflow_keeps_parameters_hashes_figures_and_a_report(trained: tuple[Trai
     assert version["alias"] == "champion"
     assert version["data_sha256"] == result.data_sha256
     assert version["metrics"]["recency_log_loss"] > version["metrics"]["log_loss"]
-    assert version["metrics"]["auroc_low"] < version["metrics"]["auroc"]
+    assert all(version["metrics"][f"{name}_low"] < version["metrics"][f"{name}_high"] for name in MEASURES)
     found = registry.client.get_run(registry.found()[0].run_id).data
     assert found.params["churn.horizon_days"] == "30"
     assert found.params["versions.lightgbm"]

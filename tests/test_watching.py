@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, select, update
 from test_train import CHURN, NOW, QUICK, START, shop
 from typer.testing import CliRunner
 
-from records.model_checks import checks
+from records.model_checks import checks, save_check
 from records.scores import find_scores, latest_run
-from records.tables import model_checks, scores
+from records.tables import model_checks, scores, scoring_runs
 from serving import jobs
 from serving.cli import app
 from serving.home import REAL, Home, create_home, open_home
@@ -135,6 +135,28 @@ def test_status_says_how_each_model_does_and_keeps_its_old_keys(home: Home) -> N
     assert "signals changed much" in said
 
 
+def test_status_names_what_changed_most_for_the_model_in_use_whoever_scored_last(home: Home) -> None:
+    with home.engine.connect() as connection:
+        (found,) = checks(connection, "drift")
+    assert found.figures is not None
+    moved = [{**found.figures["score"], "signal": f"signal_{number}", "level": "much"} for number in range(7)]
+    figures = {**found.figures, "much": 8, "some": 0, "changes": moved}
+    save_check(home.engine, replace(found, figures=figures))
+    later = {"run_id": "another", "model_version": "2", "as_of": found.as_of + timedelta(days=1)}
+    with home.engine.begin() as connection:
+        run = connection.execute(select(scoring_runs)).mappings().one()
+        connection.execute(insert(scoring_runs).values({**run, **later}))
+    save_check(home.engine, replace(found, **later))
+    said = CliRunner().invoke(app, ["--home", str(home.path), "status"]).stdout
+    named = "signal_0, signal_1, signal_2, signal_3, signal_4 and 3 more"
+    assert f"8 of {figures['signals']} signals changed much, 0 some, beyond what it has learnt from: {named}" in said
+
+
+def test_scores_whose_horizon_is_over_are_not_said_to_wait_for_it(home: Home) -> None:
+    said = CliRunner().invoke(app, ["--home", str(home.path), "status"]).stdout
+    assert "model 1: its first scores can be judged; `pehle work` does so at night" in said
+
+
 def test_a_night_without_a_reason_does_not_train(home: Home) -> None:
     monday, sunday = datetime(2025, 9, 1, 3, tzinfo=UTC), datetime(2025, 9, 7, 3, tzinfo=UTC)
     now = SCORED + timedelta(days=5)
@@ -142,6 +164,21 @@ def test_a_night_without_a_reason_does_not_train(home: Home) -> None:
     assert len(Registry(home.mlruns).found()) == 1
     assert " won; " in retrain(home, sunday, now)
     assert len(Registry(home.mlruns).found()) == 2
+
+
+def test_who_asked_for_a_training_is_recorded(made: Path, tmp_path: Path) -> None:
+    for name, how, by in (("night", "job", "job:retrain"), ("hand", "command", "Asha")):
+        home = open_home(Path(shutil.copytree(made, tmp_path / name)))
+        shutil.rmtree(home.mlruns)
+        if how == "job":
+            jobs.train(home, SCORED, NOW)
+        else:
+            at = SCORED.isoformat()
+            done = CliRunner().invoke(app, ["--home", str(home.path), "train", "--as-of", at, "--by", by])
+            assert done.exit_code == 0, done.output
+        (row,) = Registry(home.mlruns).versions()
+        assert (row["alias"], row["promoted_by"]) == ("champion", by)
+        home.engine.dispose()
 
 
 def test_a_model_whose_files_are_gone_is_not_judged_and_stops_nobody_else(home: Home) -> None:

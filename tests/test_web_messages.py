@@ -18,7 +18,7 @@ from records.outreach import Outreach, find_outreach
 from records.people import load_permissions
 from records.tables import event_inbox, job_runs, suppression
 from serving.composing import compose
-from serving.home import REAL, Home, create_home
+from serving.home import REAL, SIMULATED, Home, create_home
 from serving.tokens import link_secret, make_token
 
 OFFER, SERVICE = "O-17", "O-18"  # better_plan by WhatsApp in English, really_fixed by e-mail in Hindi
@@ -121,6 +121,15 @@ def test_answers_are_taken_in_the_customers_place_and_stop_stops(client: TestCli
     permissions = load_permissions(home.engine, [row.customer_id], NOW)
     assert permissions.may(row.customer_id, "email", "promotional") == (False, "do_not_contact")
     assert "STOP" in client.get("/outbox/O-1/frame").text
+
+
+def test_an_empty_outbox_says_why_the_simulated_past_is_not_in_it(tmp_path: Path, clock: Clock) -> None:
+    past = "What was sent before this company was made is simulated"
+    for mode, said in ((SIMULATED, True), (REAL, False)):
+        home = create_home(tmp_path / mode, mode)
+        page = sign_in(client_of(home, clock), home, clock).get("/outbox").text
+        assert "Nothing has gone out on this channel yet" in page
+        assert (past in page) is said
 
 
 def test_nobody_answers_in_the_place_of_real_customers(tmp_path: Path, clock: Clock) -> None:

@@ -242,6 +242,17 @@ def test_no_model_screen_is_wider_than_the_window(browser: Browser, full: Home, 
 
 
 @pytest.mark.browser
+def test_the_figure_that_decides_is_seen_on_a_phone_without_scrolling(browser: Browser, full: Home) -> None:
+    with running(full, ticking(), "/models") as served:
+        page = opened(browser, served, [], viewport={"width": 390, "height": 900})
+        page.goto(served.address + "/models/1/report")
+        for heading in ("Log loss", "AUROC"):
+            box = page.locator(".figuretable thead").get_by_text(heading, exact=True).bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= 390, heading
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_text_about_models_can_be_read(browser: Browser, full: Home, theme: str) -> None:
     with running(full, ticking(), "/models") as served:

@@ -12,7 +12,7 @@ from math import log
 import numpy as np
 
 from training.evaluation import MEASURES
-from training.profit import expected_maximum_profit
+from training.profit import CAMPAIGN, CAPACITY, expected_maximum_profit
 
 SHARES = 10_000  # a base rate is told to so many parts
 
@@ -106,6 +106,19 @@ def _empc(base: float) -> Anchor:
     )
 
 
+def _capacity(base: float) -> Anchor:
+    leaver, stayer = CAMPAIGN.acceptance * (CAMPAIGN.value - CAMPAIGN.offer) - CAMPAIGN.contact, CAMPAIGN.offer
+    by_lot = CAPACITY * (base * leaver - (1 - base) * (stayer + CAMPAIGN.contact))
+    return Anchor(
+        name="Profit, 10% asked",
+        question="What does asking the riskiest 10% earn per customer of all? Value, offer and costs are assumed.",
+        useless=f"{figure(max(0.0, by_lot), 2)}: asking 10% drawn by lot, or nobody",
+        good="clearly above",
+        perfect=f"{figure(min(base, CAPACITY) * leaver, 2)}: nobody but leavers is asked",
+        digits=2,
+    )
+
+
 def campaign_profit(base: float, *, known: bool) -> float:
     """What the assumed campaign earns per customer where it is known who leaves, or nothing of anybody.
 
@@ -124,6 +137,7 @@ KNOWN: dict[str, Callable[[float], Anchor]] = {
     "ece": _ece,
     "lift_10": _lift,
     "empc": _empc,
+    "profit_10": _capacity,
 }
 
 
@@ -153,7 +167,7 @@ TOPIC_ANCHORS = (
     Anchor(
         name="Recall@3",
         question="Which share of a customer's topics stands among the first three?",
-        useless="3 of the number of topics",
+        useless="3 divided by the number of topics: three drawn by lot",
         good="above “most popular” and “same as last”",
         perfect="1",
     ),

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation import SMALLEST, Floats, row_losses
+from training.evaluation import SMALLEST, Floats, row_losses, standard_error
 
 Kind = Literal["none", "shift", "beta", "isotonic"]
 FOLDS = 5
@@ -170,26 +170,38 @@ def out_of_fold(kind: Kind, y: Floats, p: Floats, customers: NDArray[np.int64]) 
     return values
 
 
-def best_map(y: Floats, p: Floats, customers: NDArray[np.int64]) -> tuple[Calibration, Floats]:
+@dataclass(frozen=True)
+class Gains:
+    """How much less each row loses, and whose row it is."""
+
+    rows: Floats
+    customers: NDArray[np.int64]
+
+    def surely(self, errors: float) -> bool:
+        """Is it a gain on average, by more than so many standard errors? Copies of a person make nobody surer."""
+        return bool(self.rows.mean() > errors * standard_error(self.rows, self.customers))
+
+
+def best_map(y: Floats, p: Floats, customers: NDArray[np.int64]) -> tuple[Calibration, Gains]:
     """The map with the lowest out-of-fold log loss on the calibration slice, and how much less each row loses by it.
 
     "none" has no gain. Whether the gain is more than luck is asked on this slice and the next together (`holds`).
     """
     if min(y.sum(), len(y) - y.sum()) < FEWEST_OF_EACH:
-        return Calibration(), np.zeros(len(y))
+        return Calibration(), Gains(np.zeros(len(y)), customers)
     raw, best, gain = row_losses(y, p), Calibration().kind, np.zeros(len(y))
     for kind in FITTERS:
         more = raw - row_losses(y, out_of_fold(kind, y, p, customers)) - gain
         # A map with more freedom must be better than the simpler one by a standard error.
-        if more.mean() > more.std() / np.sqrt(len(more)):
+        if Gains(more, customers).surely(1.0):
             best, gain = kind, gain + more
-    return fit_map(best, y, p), gain
+    return fit_map(best, y, p), Gains(gain, customers)
 
 
-def holds(then: Floats, now: Floats) -> bool:
+def holds(then: Gains, now: Gains) -> bool:
     """Does a map that gained `then` still gain `now`, on later customers, and both together more than by luck?
 
     One slice alone would seldom see a base rate that moved; a gain that was and is no more is a map to be dropped.
     """
-    together = np.concatenate([then, now])
-    return bool(now.mean() > 0 and together.mean() > 2 * together.std() / np.sqrt(len(together)))
+    both = np.concatenate([then.rows, now.rows]), np.concatenate([then.customers, now.customers])
+    return bool(now.rows.mean() > 0 and Gains(*both).surely(2.0))

@@ -12,10 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.evaluation import Estimate, Floats, interval
-from training.profit import CAMPAIGN, Campaign
-
-# Nobody has said how many can be asked: one in ten.
-CAPACITY = 0.10
+from training.profit import CAMPAIGN, CAPACITY, Campaign, contact_profits, earnings, places, promises, worth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +30,6 @@ class Profit:
         """0 is a draw by lot, 1 is knowing who leaves; NaN where both earn the same."""
         reach = self.perfect - self.random
         return (self.estimate.value - self.random) / reach if reach > 0 else float("nan")
-
-
-def contact_profits(y: Floats, values: Floats, campaign: Campaign) -> Floats:
-    """What asking each customer brings on average, knowing whether he leaves (1) or stays (0)."""
-    leaver = campaign.acceptance * (values - campaign.offer) - campaign.contact
-    return np.asarray(np.where(y == 1, leaver, -campaign.offer - campaign.contact), dtype=np.float64)
 
 
 def profit_at_capacity(
@@ -66,34 +57,3 @@ def profit_at_capacity(
         asked=places(y, capacity),
         assumed=assumed,
     )
-
-
-def capacity_profit(y: Floats, p: Floats, *, capacity: float = CAPACITY, campaign: Campaign = CAMPAIGN) -> float:
-    """The bare figure of `profit_at_capacity` where every customer is worth the same."""
-    values = worth(y, None, campaign)
-    brings = contact_profits(y, values, campaign)
-    return float(earnings(promises(p, values, campaign), brings, places(y, capacity)).mean())
-
-
-def worth(y: Floats, values: Floats | None, campaign: Campaign) -> Floats:
-    return np.full(len(y), campaign.value) if values is None else values
-
-
-def places(y: Floats, capacity: float) -> int:
-    """How many may be asked? Somebody always."""
-    return max(1, round(len(y) * capacity))
-
-
-def promises(p: Floats, values: Floats, campaign: Campaign) -> Floats:
-    """What asking each customer would bring if the scores were true."""
-    leaver = contact_profits(np.ones(len(p)), values, campaign)
-    return np.asarray(p * leaver + (1 - p) * (-campaign.offer - campaign.contact), dtype=np.float64)
-
-
-def earnings(promise: Floats, brings: Floats, asked: int) -> Floats:
-    """Profit per customer when the most promising are asked; those tied at the border share the last places."""
-    border = max(np.sort(promise)[-asked], 0.0)
-    above, tied = promise > border, (promise == border) & (border > 0)
-    left = asked - int(above.sum())
-    share = left / max(int(tied.sum()), 1)
-    return np.asarray(brings * above + brings * tied * min(share, 1.0), dtype=np.float64)

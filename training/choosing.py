@@ -93,20 +93,32 @@ def usable_folds(examples: Examples) -> list[Fold]:
 
 def choose_settings(examples: Examples, training: TrainingOptions, tuned: Mapping[str, Any] | None = None) -> Settings:
     """The settings that did best on average over the folds; the defaults without folds."""
-    names = examples.signal_names
-    settings = Settings(odds_column=names.index(NO_ORDER) if NO_ORDER in names else None, tuned=dict(tuned or {}))
+    settings = Settings(odds_column=odds_column(examples), tuned=dict(tuned or {}))
     folds = usable_folds(examples)
     if not folds:
         return settings
     settings, linear = choose_linear(examples, folds, settings)
-    scores = {LOGISTIC: linear}
-    rounds, scores[LIGHTGBM] = choose_rounds(examples, folds, settings, {}, training)
+    rounds, plain = choose_rounds(examples, folds, settings, {}, training)
     rows = float(np.mean([len(examples.rows(fold.fit)) for fold in folds]))
     settings = replace(settings, rounds=rounds, rounds_at=rows)
-    if settings.tuned:
-        rounds, scores[TUNED] = choose_rounds(examples, folds, settings, settings.tuned, training)
-        settings = replace(settings, tuned_rounds=rounds)
-    return replace(settings, pair=choose_pair([examples.rows([fold.judge]).y for fold in folds], scores))
+    if not settings.tuned:
+        return settings
+    tuned_rounds, other = choose_rounds(examples, folds, settings, settings.tuned, training)
+    scores = {LOGISTIC: linear}
+    for kind, grown_trees, at in ((LIGHTGBM, plain, rounds), (TUNED, other, tuned_rounds)):
+        scores[kind] = [raw_scores(booster, judge.X, at, training.threads) for booster, judge in grown_trees]
+    pair = choose_pair([examples.rows([fold.judge]).y for fold in folds], scores)
+    return replace(settings, tuned_rounds=tuned_rounds, pair=pair)
+
+
+def odds_column(examples: Examples) -> int | None:
+    """Where Pareto/NBD's chance stands among the signals; None where nobody we learn from has one: no purchases."""
+    names = examples.signal_names
+    if NO_ORDER not in names:
+        return None
+    place = names.index(NO_ORDER)
+    chances = examples.rows(examples.slices.known_at_judge).X[:, place]
+    return place if np.isfinite(chances).any() else None
 
 
 def choose_linear(examples: Examples, folds: Sequence[Fold], settings: Settings) -> tuple[Settings, list[Floats]]:
@@ -156,8 +168,8 @@ def linear_scores(examples: Examples, fold: Fold, settings: Settings) -> Floats:
 
 def choose_rounds(
     examples: Examples, folds: Sequence[Fold], settings: Settings, tuned: Mapping[str, Any], training: TrainingOptions
-) -> tuple[int, list[Floats]]:
-    """The round at which the mean log loss over the folds is lowest, and the log-odds on each fold there."""
+) -> tuple[int, list[tuple[Any, Rows]]]:
+    """The round at which the mean log loss over the folds is lowest; each fold's trees, and what judges them."""
     fitted, curves = [], []
     for fold in folds:
         rows, judge = aged(examples, fold.fit, settings.half_life_days), examples.rows([fold.judge])
@@ -165,8 +177,7 @@ def choose_rounds(
         booster, losses = grown(rows, judge, params, training.max_rounds)
         fitted.append((booster, judge))
         curves.append(losses)
-    rounds = max(FEWEST_ROUNDS, int(mean_curve(curves).argmin()) + 1)
-    return rounds, [raw_scores(booster, judge.X, rounds, training.threads) for booster, judge in fitted]
+    return max(FEWEST_ROUNDS, int(mean_curve(curves).argmin()) + 1), fitted
 
 
 def mean_curve(curves: Sequence[list[float]]) -> Floats:
@@ -178,11 +189,8 @@ def mean_curve(curves: Sequence[list[float]]) -> Floats:
 
 def choose_pair(labels: Sequence[Floats], scores: Mapping[str, Sequence[Floats]]) -> tuple[str, str]:
     """The logistic and the trees, tuned ones where their mean with the logistic is clearly better over the folds."""
-    means = {
-        trees: [(one + other) / 2 for one, other in zip(scores[LOGISTIC], scores[trees], strict=True)]
+    plain, tuned = (
+        losses_of(labels, [(one + other) / 2 for one, other in zip(scores[LOGISTIC], scores[trees], strict=True)])
         for trees in (LIGHTGBM, TUNED)
-        if trees in scores
-    }
-    losses = {trees: losses_of(labels, found) for trees, found in means.items()}
-    better = TUNED in losses and clearly_lower(losses[TUNED], losses[LIGHTGBM])
-    return (LOGISTIC, TUNED) if better else Settings().pair
+    )
+    return (LOGISTIC, TUNED) if clearly_lower(tuned, plain) else Settings().pair

@@ -7,7 +7,7 @@ from math import ceil, floor, log10, sqrt
 
 import numpy as np
 
-from training.evaluation import Floats
+from training.evaluation import Floats, tied_shares
 
 POINTS = 160  # of a curve; more are not seen
 GROUPS = 10
@@ -63,9 +63,9 @@ def lift_curve(y: Floats, p: Floats) -> Points:
 
 
 def calibration_groups(y: Floats, p: Floats) -> list[Group]:
-    """Ten groups of equal size by their score; intervals after Wilson (1927)."""
-    order = np.argsort(p, kind="stable")
-    return [_group(p[part], y[part]) for part in np.array_split(order, GROUPS) if len(part)]
+    """Ten groups of equal size by their score, ties shared out; intervals after Wilson (1927)."""
+    order, came = np.argsort(p, kind="stable"), tied_shares(y, p)
+    return [_group(p[part], came[part]) for part in np.array_split(order, GROUPS) if len(part)]
 
 
 def _group(p: Floats, y: Floats) -> Group:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.profit import expected_maximum_profit
+from training.profit import capacity_profit, expected_maximum_profit
 
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats, Floats], float]
@@ -73,9 +73,16 @@ def brier(y: Floats, p: Floats) -> float:
 
 def expected_calibration_error(y: Floats, p: Floats, bins: int = 10) -> float:
     """How far is "30 %" from 30 in a hundred? Mean gap over equal-sized bins. Perfect 0, good to .02, bad from .1."""
-    order = np.argsort(p, kind="stable")
+    order, came = np.argsort(p, kind="stable"), tied_shares(y, p)
     parts = [part for part in np.array_split(order, bins) if len(part)]
-    return float(sum(abs(p[part].mean() - y[part].mean()) * len(part) for part in parts) / len(y))
+    return float(sum(abs(p[part].mean() - came[part].mean()) * len(part) for part in parts) / len(y))
+
+
+def tied_shares(y: Floats, p: Floats) -> Floats:
+    """For each row, the share who left of those with the very same score: a border between bins may cut a tie, and the
+    order of the rows must not say who falls on which side."""
+    _, place, counts = np.unique(p, return_inverse=True, return_counts=True)
+    return np.asarray((np.bincount(place, weights=y) / counts)[place], dtype=np.float64)
 
 
 def lift(y: Floats, p: Floats, share: float = 0.10) -> float:
@@ -101,9 +108,10 @@ MEASURES: dict[str, Measure] = {
     "ece": expected_calibration_error,
     "lift_10": lift,
     "empc": expected_maximum_profit,
+    "profit_10": capacity_profit,
 }
-# The ones that are worth the time of a bootstrap.
-WITH_INTERVAL = ("auroc", "log_loss", "lift_10")
+# Those told first, or where there is room for a few.
+MAIN = ("log_loss", "auroc", "lift_10")
 
 
 def measure(y: Floats, p: Floats) -> dict[str, float]:
@@ -135,12 +143,18 @@ def interval(
     *,
     count: int = 100,
     seed: int = 2026,
+    centred: bool = False,
 ) -> Estimate:
-    """A figure of some rows, given by their numbers, with its 95 % interval by resampling customers."""
+    """A figure of some rows, given by their numbers, with its 95 % interval by resampling customers.
+
+    `centred`: for a figure that is larger the fewer customers there are; a resample has fewer different ones.
+    """
+    value = function(np.arange(len(customers)))
     values = np.array([function(rows) for rows in draws(customers, count, seed)])
+    if centred:
+        values = np.maximum(values - np.nanmean(values) + value, 0.0)
     low, high = np.nanpercentile(values, [2.5, 97.5]) if np.isfinite(values).any() else (np.nan, np.nan)
-    everybody = np.arange(len(customers))
-    return Estimate(value=function(everybody), low=float(low), high=float(high), rows=len(customers))
+    return Estimate(value=value, low=float(low), high=float(high), rows=len(customers))
 
 
 def estimate(
@@ -148,7 +162,7 @@ def estimate(
 ) -> Estimate:
     """One measure with its 95 % interval by resampling customers."""
     function = MEASURES[name]
-    return interval(lambda rows: function(y[rows], p[rows]), customers, count=count, seed=seed)
+    return interval(lambda rows: function(y[rows], p[rows]), customers, count=count, seed=seed, centred=name == "ece")
 
 
 def paired_difference(

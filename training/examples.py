@@ -192,9 +192,18 @@ def learnable(
     if one_sided(labels, clean.copies, slices):
         clean = clean.as_they_are()
     if why := one_sided(labels, clean.copies, slices, FEWEST_TO_JUDGE):
-        remedy = "Import more events, or check [churn] definition, activity and horizon_days."
-        raise NotEnoughData(why, remedy=remedy)
+        raise NotEnoughData(why, remedy=more_of_each(churn))
     return labels, clean
+
+
+def more_of_each(churn: ChurnOptions) -> str:
+    """What to do where too few left or stayed? Labels of the company's own count only for customers the log knows."""
+    if churn.definition != "imported":
+        return "Import more events, or check [churn] definition, activity and horizon_days."
+    return (
+        f"Import more rows of both kinds (pehle import labels FILE --name {churn.labels}), about customers who have "
+        "events before the row's cutoff."
+    )
 
 
 def contact_moment(

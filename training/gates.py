@@ -12,13 +12,14 @@ is only replaced when it is clearly beaten grows old. But not if it is worse for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from training.calibration import out_of_fold
 from training.candidates import RECENCY
-from training.capacity import capacity_profit
 from training.evaluation import (
     Estimate,
     Floats,
@@ -30,14 +31,18 @@ from training.evaluation import (
     paired_difference,
 )
 from training.judging import Judged, levelled
+from training.labels import Definition
 from training.model import Model
 from training.opponent import InUse, Opponent
+from training.profit import capacity_profit
 from training.slices import TOLERANCE, worse_slices
 
 # The AUROC of no order at all.
 CHANCE = 0.5
 # A calibration error up to here is good (see expected_calibration_error) and stands in nobody's way.
 GOOD_ECE = 0.02
+# Of `[churn]`: what changes no label.
+NOT_ASKED = {"bands", "begun_by"}
 Attributes = Mapping[str, Sequence[str | None]]
 
 
@@ -71,13 +76,25 @@ def gate(
         return False, f"{beats}: {instead}"
     if champion is None:
         return True, f"{beats}; no model was in use"
-    if champion.model.settings.get("churn") != model.settings["churn"]:
+    if not same_leaving(champion.model.settings["churn"], model.settings["churn"]):
         return True, f"{beats}; the model in use predicts another kind of leaving"
     rival = opponent(champion)
     if rival is None:
         return True, f"{beats}; the model in use can score nobody any more: {champion.why_not}".removesuffix(".")
     promoted, why = against(judged, rival, attributes or {})
     return promoted, f"{beats}; {why}" if promoted else f"{why}: the model in use stays"
+
+
+def same_leaving(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Do two models predict the same? What a risk is called, and which signals tell it, makes it no other question.
+
+    Stored settings are read as today's are: what an older version did not know has its default.
+    """
+    try:
+        asked = [Definition(**stored).model_dump(exclude=NOT_ASKED) for stored in (one, other)]
+    except ValidationError:
+        return False
+    return asked[0] == asked[1]
 
 
 def knows_more(judged: Judged, winner: str) -> tuple[bool, str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from training.calibration import Calibration, best_map, fit_map, fit_shift, holds
+from training.calibration import Calibration, Gains, best_map, fit_map, fit_shift, holds
 from training.candidates import AVERAGE, ORDER, RECENCY, Rows, Settings, fit_all, fit_one, predicted
 from training.choosing import aged, choose_settings
 from training.evaluation import Floats, log_loss, row_losses, standard_error
@@ -114,7 +114,7 @@ def fit_and_judge(examples: Examples, training: TrainingOptions, tuned: Mapping[
     raw = {name: predicted(fitted[name], rows) for name in ORDER if name in fitted}
     for name, (found, then) in maps.items():
         now = row_losses(rows.y, raw[name]) - row_losses(rows.y, found.apply(raw[name]))
-        if holds(then, now) and steady(map_gains(rehearsals, name, slices.horizon)):
+        if holds(then, Gains(now, rows.customers)) and steady(map_gains(rehearsals, name, slices.horizon)):
             fitted[name] = replace(fitted[name], calibration=found)
     scores = {name: fitted[name].calibration.apply(unmapped) for name, unmapped in raw.items()}
     if shares:
@@ -149,7 +149,7 @@ def rehearsed(
 
 def calibration_maps(
     examples: Examples, settings: Settings, training: TrainingOptions
-) -> dict[str, tuple[Calibration, Floats]]:
+) -> dict[str, tuple[Calibration, Gains]]:
     """The map each candidate would need, told by a fit on what was finished when the calibration slice came."""
     slices = examples.slices
     if not slices.calibrate:

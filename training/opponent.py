@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from records.errors import ModelError
-from training.candidates import NO_ORDER, PARETO_NBD, Settings, fit_one, predicted
-from training.choosing import aged
+from training.candidates import PARETO_NBD, Settings, fit_one, predicted
+from training.choosing import aged, odds_column
 from training.evaluation import Floats
 from training.examples import Examples
 from training.judging import Judged
@@ -95,6 +95,4 @@ def settings_from(stored: Mapping[str, Any], examples: Examples) -> Settings:
     """Settings as a model keeps them, for the signals of these examples."""
     known = {field.name for field in fields(Settings)} & set(stored)
     found: dict[str, Any] = {name: stored[name] for name in known - {"odds_column", "pair"}}
-    names = examples.signal_names
-    odds_column = names.index(NO_ORDER) if NO_ORDER in names else None
-    return Settings(**found, pair=tuple(stored.get("pair", Settings().pair)), odds_column=odds_column)
+    return Settings(**found, pair=tuple(stored.get("pair", Settings().pair)), odds_column=odds_column(examples))

@@ -1,4 +1,4 @@
-"""Which model earns more, if as many are asked as pays? Expected maximum profit of a retention campaign.
+"""Which model earns more, if as many are asked as pays, or as many as can be? Profit of a retention campaign.
 
 The campaign is that of Verbraken, Verbeke & Baesens (IEEE TKDE 25(5), 2013): everyone who is asked costs a contact;
 a leaver accepts the offer with a chance drawn from a beta distribution, and then the company keeps the customer's
@@ -9,6 +9,7 @@ nobody has measured them for this company, so what rests on them is called assum
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,10 @@ class Campaign:
 
 
 CAMPAIGN = Campaign()
+# Nobody has said how many can be asked: one in ten.
+CAPACITY = 0.10
+# Points below their neighbours are dropped all at once, so often; the few that are left one by one.
+PASSES = 6
 
 
 def roc_hull(y: Floats, p: Floats) -> tuple[Floats, Floats]:
@@ -55,18 +60,22 @@ def roc_hull(y: Floats, p: Floats) -> tuple[Floats, Floats]:
     ends = np.r_[np.flatnonzero(np.diff(scores)), len(scores) - 1]
     found = np.r_[0.0, np.cumsum(hits)[ends] / y.sum()]
     false = np.r_[0.0, np.cumsum(1 - hits)[ends] / (len(y) - y.sum())]
+    for _ in range(PASSES):
+        point = np.arange(1, len(found) - 1)
+        inside = below(found, false, point - 1, point, point + 1)
+        found, false = (np.delete(one, point[inside]) for one in (found, false))
     corners: list[int] = []
-    for point in range(len(found)):
-        while len(corners) > 1 and below(found, false, corners[-2], corners[-1], point):
+    for place in range(len(found)):
+        while len(corners) > 1 and below(found, false, corners[-2], corners[-1], place):
             corners.pop()
-        corners.append(point)
+        corners.append(place)
     return found[corners], false[corners]
 
 
-def below(found: Floats, false: Floats, first: int, middle: int, last: int) -> bool:
-    """Does the middle point lie on or below the line from the first to the last?"""
+def below(found: Floats, false: Floats, first: Any, middle: Any, last: Any) -> NDArray[np.bool_]:
+    """Does the middle point lie on or below the line from the first to the last? Places, or arrays of them."""
     rise = (found[last] - found[first]) * (false[middle] - false[first])
-    return bool(rise >= (found[middle] - found[first]) * (false[last] - false[first]))
+    return np.asarray(rise >= (found[middle] - found[first]) * (false[last] - false[first]))
 
 
 def expected_maximum_profit(y: Floats, p: Floats, campaign: Campaign = CAMPAIGN) -> float:
@@ -95,3 +104,43 @@ def expected_maximum_profit(y: Floats, p: Floats, campaign: Campaign = CAMPAIGN)
     gain = (1 - offer) * leaving * found * kept
     cost = (contact * leaving * found + (offer + contact) * staying * false) * weight
     return float(value * np.sum(gain - cost))
+
+
+def capacity_profit(y: Floats, p: Floats, *, capacity: float = CAPACITY, campaign: Campaign = CAMPAIGN) -> float:
+    """Profit per customer of the base when the riskiest tenth can be asked, and nobody who promises a loss is.
+
+    Useless: that of a draw by lot, or of asking nobody; good: clearly above it; perfect: that of knowing who leaves.
+    """
+    values = worth(y, None, campaign)
+    brings = contact_profits(y, values, campaign)
+    return float(earnings(promises(p, values, campaign), brings, places(y, capacity)).mean())
+
+
+def contact_profits(y: Floats, values: Floats, campaign: Campaign) -> Floats:
+    """What asking each customer brings on average, knowing whether he leaves (1) or stays (0)."""
+    leaver = campaign.acceptance * (values - campaign.offer) - campaign.contact
+    return np.asarray(np.where(y == 1, leaver, -campaign.offer - campaign.contact), dtype=np.float64)
+
+
+def worth(y: Floats, values: Floats | None, campaign: Campaign) -> Floats:
+    return np.full(len(y), campaign.value) if values is None else values
+
+
+def places(y: Floats, capacity: float) -> int:
+    """How many may be asked? Somebody always."""
+    return max(1, round(len(y) * capacity))
+
+
+def promises(p: Floats, values: Floats, campaign: Campaign) -> Floats:
+    """What asking each customer would bring if the scores were true."""
+    leaver = contact_profits(np.ones(len(p)), values, campaign)
+    return np.asarray(p * leaver + (1 - p) * (-campaign.offer - campaign.contact), dtype=np.float64)
+
+
+def earnings(promise: Floats, brings: Floats, asked: int) -> Floats:
+    """Profit per customer when the most promising are asked; those tied at the border share the last places."""
+    border = max(np.sort(promise)[-asked], 0.0)
+    above, tied = promise > border, (promise == border) & (border > 0)
+    left = asked - int(above.sum())
+    share = left / max(int(tied.sum()), 1)
+    return np.asarray(brings * above + brings * tied * min(share, 1.0), dtype=np.float64)

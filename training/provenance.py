@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from records.own_rows import LABELS, SIGNALS
-from records.own_tables import own_sha256, own_tables
+from records.own_tables import own_sha256
 from training.candidates import Settings
 from training.examples import Examples
 from training.labels import IssueOptions, TrainingOptions
@@ -48,7 +48,7 @@ def settings_of(
 
     `chosen`: what was chosen on earlier cutoffs.
     """
-    churn = examples.churn
+    churn, fitted = examples.churn, examples.fitted
     return {
         "as_of": as_of.isoformat(),
         "definition": definition,
@@ -57,12 +57,15 @@ def settings_of(
         "training": training.model_dump(mode="json", exclude={"threads"}),  # they change no number
         "chosen": spelled(chosen.to_json()),
         "data_sha256": log.data_sha256(as_of),
-        "own_sha256": {name: own_sha256(log.data, SIGNALS, name, as_of) for name in own_tables(log.data, SIGNALS)},
+        # Only tables that are signals: one that says nothing before the cutoffs must not change a model.
+        "own_sha256": {
+            name: own_sha256(log.data, SIGNALS, name, as_of) for name in sorted({one.table for one in fitted.own})
+        },
         "labels_sha256": hashed(
             churn.model_dump(mode="json"),
             own_sha256(log.data, LABELS, churn.labels, as_of) if churn.definition == "imported" else None,
         ),
-        "signals_sha256": hashed(list(examples.signal_names), examples.fitted.to_json()),
+        "signals_sha256": hashed(list(examples.signal_names), fitted.to_json()),
         "treatments_sha256": hashed(treatments.to_pydict()) if treatments is not None else None,
         "versions": {name: version(name) for name in VERSIONED},
         "labels_until": (examples.slices.finished[-1] + churn.span).isoformat(),

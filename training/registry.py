@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from records.errors import ModelError
+from records.manifest import one_at_a_time
 from training.model import Model
 from training.moved_store import move_places
 from training.populations import DEFAULT
+from training.store_words import in_words
 
 NAME = "pehle"
 EXPERIMENT = "pehle"
@@ -61,11 +64,38 @@ class Registry:
     @property
     def client(self) -> Any:
         if self._client is None:
-            if not self.elsewhere:
-                self.mlruns.mkdir(parents=True, exist_ok=True)
+            if not self.exists:
+                self._make()
+            if not self.elsewhere and os.access(self.mlruns, os.W_OK):  # whoever may only read needs no places
                 move_places(self.mlruns, EXPERIMENT)
             self._client = quiet_client(self.uri)
         return self._client
+
+    def _make(self) -> None:
+        """A new store, put in its place when it is whole.
+
+        MLflow makes its tables one after the other: killed in between it never gets on, and two processes at once
+        make them twice.
+        """
+        with one_at_a_time(self.mlruns / ".making.lock"):
+            if self.exists:
+                return
+            fresh = self.mlruns / ".mlflow.db.new"
+            for left in self.mlruns.glob(f"{fresh.name}*"):
+                left.unlink()
+            client = quiet_client(f"sqlite:///{fresh}")
+            client.search_experiments(max_results=1)  # they are made when it is first asked
+            client.search_registered_models(max_results=1)
+            fresh.replace(self.mlruns / "mlflow.db")
+
+    @contextmanager
+    def deciding(self) -> Iterator[Registry]:
+        """While one training compares its model with that in use and stores it, any other waits.
+
+        Else two that end together would both be compared with the model before, and the later one take its place.
+        """
+        with one_at_a_time(self.mlruns / ".deciding.lock"):
+            yield self
 
     def experiment_id(self) -> str:
         """The one experiment all runs belong to; made on first use."""
@@ -76,6 +106,7 @@ class Registry:
         return str(self.client.create_experiment(EXPERIMENT, artifact_location=place))
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────
+    @in_words
     def log_run(
         self,
         *,
@@ -106,6 +137,7 @@ class Registry:
         self.client.set_terminated(run_id, "FINISHED", end_time=moment)
         return run_id
 
+    @in_words
     def register(
         self, run_id: str, *, sha256: str, at: datetime, tags: Mapping[str, str], definition: str = DEFAULT
     ) -> str:
@@ -119,6 +151,7 @@ class Registry:
         version = self.client.create_model_version(name, source=source, run_id=run_id, tags=every)
         return version_id(version)
 
+    @in_words
     def promote(self, version: str | int, why: str = "by hand", *, at: datetime, by: str) -> None:
         """Makes a version the one in use for its definition; the one it replaces stays one `rollback` away.
 
@@ -139,6 +172,7 @@ class Registry:
             self.client.set_model_version_tag(name, number, key, value)
         self.client.set_registered_model_alias(name, CHAMPION, number)
 
+    @in_words
     def rollback(self, definition: str = DEFAULT, *, at: datetime, by: str) -> str:
         """Back to the model that the one in use replaced; its id. Twice goes back twice, never forward again."""
         now, before = self.version(CHAMPION, definition), self.replaced(definition)
@@ -171,6 +205,7 @@ class Registry:
         versions = self.client.search_model_versions(f"name = '{registered_name(definition)}'", max_results=1000)
         return sorted(versions, key=lambda version: int(version.version))
 
+    @in_words
     def versions(self, definition: str | None = None) -> list[dict[str, Any]]:
         """All versions for people and scripts, oldest first: version, definition, alias, created_at, hashes, metrics.
 
@@ -219,6 +254,7 @@ class Registry:
     def champion_version(self, definition: str = DEFAULT) -> Any | None:
         return self.alias(CHAMPION, definition)
 
+    @in_words
     def version(self, which: str, definition: str = DEFAULT) -> Any:
         """A version by its id, or the "champion" or "latest" of a definition; ModelError with what to do if none."""
         wanted = which.removeprefix("v") if which[:2].removeprefix("v").isdigit() else which

@@ -18,12 +18,12 @@ from markupsafe import Markup
 from training.anchors import TOPIC_ANCHORS, anchor, figure, percent
 from training.candidates import Rows
 from training.drawing import bar
-from training.evaluation import Estimate, Floats
+from training.evaluation import MAIN, Estimate, Floats
 from training.importance import Importance
 from training.report_plots import backtest_plots, calibration_plot, month_plot, ranking_plots, said
 from training.report_topics import Topics
 from training.report_words import data_rows, headline, summary, walked
-from training.slices import SliceRow, gaps
+from training.slices import SliceRow, brief, gaps
 from training.stability import Stability
 from training.walk import Step
 
@@ -92,6 +92,7 @@ def render(content: Content) -> str:
         "day": day,
         "points": points,
         "first_upper": first_upper,
+        "brief": brief,
     }
     environment.filters["grouped"] = lambda number: f"{number:,}"
     pages = files("templates") / "pages"
@@ -114,7 +115,7 @@ def figures_of(content: Content) -> dict[str, Any]:
     """Tables and plots of the judged scores, the walk and the slices."""
     y, base = content.rows.y, float(content.rows.y.mean())
     calibration, groups = calibration_plot(y, content.scores[content.winner])
-    names = list(content.figures[content.winner])
+    names = [*MAIN, *(name for name in content.figures[content.winner] if name not in MAIN)]
     attributes = dict.fromkeys(row.attribute for row in content.slices)
     gap = {one.attribute: one for one in gaps(content.slices)}
     return {
@@ -144,7 +145,7 @@ def topics_of(topics: Topics | None) -> dict[str, Any]:
     """The words around the tables of topics."""
     named = topics.topics if topics else ()
     covered = any(one.answered is not None for one in named)
-    missing = [one.name for one in named if one.answered is False]
+    missing = [brief(one.name) for one in named if one.answered is False]
     coverage = f"No message helps with: {', '.join(missing)}." if missing else "A message helps with each of them."
     return {"topic_anchors": TOPIC_ANCHORS, "covered": covered, "coverage": coverage if covered else ""}
 

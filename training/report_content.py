@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from training.anchors import percent
-from training.evaluation import MEASURES, WITH_INTERVAL, Estimate, estimate
+from training.evaluation import MEASURES, Estimate, estimate
 from training.examples import Examples
 from training.importance import importance
 from training.issue_fitting import IssueResult
@@ -64,16 +64,11 @@ def content_of(
 
 
 def figures(judged: Judged) -> dict[str, dict[str, Estimate]]:
-    """Every measure of every candidate on the judging slice, those worth a bootstrap with their interval."""
-    rows, found = judged.rows, {}
-    for name, p in judged.scores.items():
-        found[name] = {
-            key: estimate(key, rows.y, p, rows.customers)
-            if key in WITH_INTERVAL
-            else Estimate(value=measure(rows.y, p), low=np.nan, high=np.nan, rows=len(rows))
-            for key, measure in MEASURES.items()
-        }
-    return found
+    """Every measure of every candidate on the judging slice, with its interval by customer."""
+    rows = judged.rows
+    return {
+        name: {key: estimate(key, rows.y, p, rows.customers) for key in MEASURES} for name, p in judged.scores.items()
+    }
 
 
 def counts(examples: Examples, judged: Judged) -> list[tuple[str, str]]:

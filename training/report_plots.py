@@ -109,7 +109,7 @@ def said(name: str) -> str:
     words = {
         RECENCY: "recency alone",
         "lightgbm": "LightGBM",
-        "lightgbm_tuned": "LightGBM, tuned",
+        "tuned": "LightGBM, tuned",
         "pareto_nbd": "Pareto/NBD",
         "average": "average of two",
     }
@@ -184,7 +184,8 @@ def backtest_plots(steps: Sequence[Step], winner: str) -> list[Plot]:
         return []
     better = sum(step.gain.low > 0 for step in steps)
     worse = sum(step.gain.high < 0 for step in steps)
-    clear = f"{said(winner)} is clearly better than recency alone at {better} of {len(steps)} cutoffs"
+    name = said(winner)
+    clear = f"{name[:1].upper()}{name[1:]} is clearly better than recency alone at {better} of {len(steps)} cutoffs"
     clear += f", clearly worse at {worse}." if worse else "."
     texts = (
         ("log_loss", "Log loss over time", f"{clear} Lower is better."),

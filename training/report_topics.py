@@ -17,6 +17,7 @@ class Ranking:
     map_3: float
     recall_3: float
     map_interval: Estimate | None
+    recall_interval: Estimate | None
     chosen: bool
     baseline: bool
 
@@ -66,7 +67,8 @@ def rankings(metrics: Mapping[str, float]) -> list[Ranking]:
             name=(NAMES | PARTS).get(name, said(name)),
             map_3=metrics[f"{name}_map_3"],
             recall_3=metrics.get(f"{name}_recall_3", float("nan")),
-            map_interval=interval_of(metrics, name),
+            map_interval=interval_of(metrics, name, "map_3"),
+            recall_interval=interval_of(metrics, name, "recall_3"),
             chosen=metrics[f"{name}_map_3"] == chosen,
             baseline=name in NAMES,
         )
@@ -76,13 +78,13 @@ def rankings(metrics: Mapping[str, float]) -> list[Ranking]:
     return sorted(found, key=lambda one: (-one.map_3, one.name))
 
 
-def interval_of(metrics: Mapping[str, float], name: str) -> Estimate | None:
-    """The MAP@3 of a way to rank with its interval, where one was measured."""
-    low, high = metrics.get(f"{name}_map_3_low"), metrics.get(f"{name}_map_3_high")
+def interval_of(metrics: Mapping[str, float], name: str, measure: str) -> Estimate | None:
+    """A figure of a way to rank with its interval, where one was measured."""
+    low, high = metrics.get(f"{name}_{measure}_low"), metrics.get(f"{name}_{measure}_high")
     if low is None or high is None:
         return None
     rows = int(metrics.get("judged_customers", 0))
-    return Estimate(value=metrics[f"{name}_map_3"], low=low, high=high, rows=rows)
+    return Estimate(value=metrics[f"{name}_{measure}"], low=low, high=high, rows=rows)
 
 
 def topics_of(by_topic: Mapping[str, Mapping[str, float]], answered: Collection[str] | None) -> list[Topic]:

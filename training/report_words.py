@@ -21,7 +21,8 @@ MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 FULL_WALK = 6  # cutoffs; a shorter walk is said to be one
 HASHES = (
     ("data_sha256", "Events, content hash"),
-    ("signals_sha256", "Signals, hash of names and order"),
+    ("signals_sha256", "Signals, hash of names and what they know of the log"),
+    ("labels_sha256", "Labels, hash of what leaving means"),
 )
 
 
@@ -106,6 +107,8 @@ def data_rows(content: Content) -> list[tuple[str, str]]:
     rows += [(key.replace("_", " ").capitalize(), value) for key, value in sorted(content.provenance.items())]
     rows += [(name, ", ".join(_day(one) for one in settings["slices"][key]) or "–") for key, name in SLICES]
     rows += [(f"[{key}]", spelled(settings[key])) for key in ("churn", "issues", "training") if key in settings]
+    if earlier := settings["churn"].get("unless"):
+        rows.append(("Nobody of an earlier definition", " · ".join(map(toml, earlier))))
     if settings.get("chosen"):
         rows.append(("Chosen on earlier cutoffs", chosen_words(settings["chosen"])))
     rows.append(("Versions", ", ".join(f"{name} {version}" for name, version in sorted(settings["versions"].items()))))
@@ -121,8 +124,19 @@ SLICES = (
 
 
 def spelled(options: Mapping[str, Any]) -> str:
-    """A section of the settings as TOML would have it, on one line."""
-    return " · ".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in options.items())
+    """A section of the settings as TOML would have it, on one line; `unless` is none of them but follows from others.
+
+    >>> spelled({"horizon_days": 90, "bands": {"high": 0.6, "medium": 0.3}, "unless": []})
+    'horizon_days = 90 · bands = { high = 0.6, medium = 0.3 }'
+    """
+    return " · ".join(f"{key} = {toml(value)}" for key, value in options.items() if key != "unless")
+
+
+def toml(value: Any) -> str:
+    """A value as TOML has it."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {toml(one)}' for key, one in value.items())} }}" if value else "{}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def chosen_words(chosen: Mapping[str, Any]) -> str:

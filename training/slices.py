@@ -23,6 +23,7 @@ MOST_VALUES = 12
 TOLERANCE = 0.002
 # What a slice is compared by, how much worse is still a tie, and the digits it is told with.
 TIES = (("log loss", TOLERANCE, 4), ("AUROC", 0.01, 3))
+LONGEST_NAME = 80
 OTHERS, UNKNOWN = "all others", "not known"
 Attributes = Mapping[str, Sequence[str | None]]
 
@@ -66,7 +67,19 @@ def members(values: Sequence[str | None]) -> dict[str, NDArray[np.int64]]:
     ranked = [str(found[place]) for place in np.lexsort((found, -counts))]
     parts = {value: np.flatnonzero(named == value) for value in ranked[:MOST_VALUES]}
     rest = np.flatnonzero(~np.isin(named, ranked[:MOST_VALUES]))
+    if OTHERS in parts:  # somebody's plan is called that: in one slice with the rest, but in one
+        rest = np.union1d(parts[OTHERS], rest)
     return parts | ({OTHERS: rest} if len(rest) else {})
+
+
+def brief(name: str) -> str:
+    """A value from the data as a name that a line can hold.
+
+    >>> brief("Fiber \\n 100"), len(brief("x" * 10_000))
+    ('Fiber 100', 80)
+    """
+    said = " ".join(name.split())
+    return said if len(said) <= LONGEST_NAME else f"{said[: LONGEST_NAME - 1]}…"
 
 
 def too_small(y: Floats) -> bool:
@@ -142,7 +155,7 @@ def worse_slices(rows: Rows, scores: Floats, others: Floats, attributes: Attribu
     from scipy.stats import norm
 
     parts = [
-        (f"{attribute} {value}", inside)
+        (f"{attribute} {brief(value)}", inside)
         for attribute, values in attributes.items()
         for value, inside in members(values).items()
         if not too_small(rows.y[inside])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.evaluation import WITH_INTERVAL, Estimate
+from training.evaluation import Estimate
 from training.examples import Examples
 from training.issue_fitting import IssueResult
 from training.model import Model
@@ -128,17 +128,18 @@ def store(
     examples: Examples,
     unseen: Mapping[str, Estimate],
     say: Progress,
+    by: str,
 ) -> TrainResult:
-    """Writes run, report, model and version; moves the alias last."""
+    """Writes run, report, model and version; moves the alias last. `by`: who asked for the training."""
     winner, why = content.winner, content.why
     metrics = {name: {key: one.value for key, one in found.items()} for name, found in content.figures.items()}
-    estimates = {name: content.figures[winner][name] for name in WITH_INTERVAL}
+    estimates = content.figures[winner]
     listed = run_metrics(metrics, winner, estimates, issues.metrics) | {"judged_customers": len(content.rows)}
     listed |= {f"unseen_{name}": one.value for name, one in unseen.items()} | dict(content.stability.figures())
     listed |= {f"text_{name}": one.value for name, one in examples.text.figures.items()}
     version, sha256 = keep_run(registry, model, listed, content)
     if content.promoted:
-        registry.promote(version, why, at=content.made_at, by="job:retrain")
+        registry.promote(version, why, at=content.made_at, by=by)
     say(f"version {version}: {'in use' if content.promoted else 'not put in use'}; {why}")
     return TrainResult(
         candidates=tuple(Candidate(name=name, metrics=found) for name, found in metrics.items()),

@@ -17,7 +17,7 @@ from training.anchors import anchor
 from training.attributes import attributes_at
 from training.candidates import joined, predicted
 from training.choosing import thin
-from training.evaluation import WITH_INTERVAL, Estimate, estimate
+from training.evaluation import MAIN, Estimate, estimate
 from training.examples import Examples, build_examples, first_event
 from training.gates import gate
 from training.issue_fitting import CONTACT_CUTOFFS, IssueResult, fit_contact, fit_topic
@@ -82,21 +82,20 @@ def train(
     tune_minutes: float = 0,
     answered: Collection[str] | None = None,
     engine: str = "",
+    by: str = "operator",
 ) -> TrainResult:
     """Learns from everything known before `as_of`, stores the run, and puts the winner in use if it earns it.
 
     Parameters
     ----------
-    timezone
-        The company's: it defines hours and weekdays.
-    definition
-        The name `churn` has in the settings; its models, the one in use and the way back are its own.
+    timezone, definition
+        The company's, which defines hours and weekdays; the name of `churn` in the settings: its models are its own.
     treatments
         Who was planned for a measured play, and when (`records.treatments`): their labels are set right.
     tune_minutes
         For how long to look for better LightGBM parameters; 0: not at all.
-    answered, engine
-        The topics some message helps with, for the report's coverage (None: not known); the Spark that makes signals.
+    answered, engine, by
+        The topics some message helps with (None: not known); the Spark that makes signals; who asked, to be recorded.
     """
     from training.registry import Registry
 
@@ -109,7 +108,7 @@ def train(
     judged = fit_and_judge(examples, training, tuned)
     say("log loss: " + ", ".join(f"{name} {loss:.4f}" for name, loss in judged.losses.items()))
     result = fit_issues(log, as_of, issues, training, examples)
-    say(f"topics: {len(result.model.topics)}" + topics_line(result))
+    say(topics_line(result))
     final = scorer_today(log, examples, judged, training, as_of)
     model = Model(
         signal_names=examples.signal_names,
@@ -122,10 +121,10 @@ def train(
             log, as_of, issues, training, examples, judged.settings, definition=definition, treatments=treatments
         ),
     )
-    registry = Registry(mlruns)
     unseen = unseen_figures(examples, judged)
-    content = judged_content(log, model, registry, examples, judged, result, training, now, unseen, answered)
-    return store(registry, model, content, result, examples, unseen, say)
+    with Registry(mlruns).deciding() as registry:
+        content = judged_content(log, model, registry, examples, judged, result, training, now, unseen, answered)
+        return store(registry, model, content, result, examples, unseen, say, by)
 
 
 def judged_content(
@@ -178,7 +177,7 @@ def unseen_figures(examples: Examples, judged: Judged) -> dict[str, Estimate]:
     if not len(rows):
         return {}
     p = predicted(judged.scorers[judged.winner], rows)
-    return {name: estimate(name, rows.y, p, rows.customers) for name in WITH_INTERVAL}
+    return {name: estimate(name, rows.y, p, rows.customers) for name in MAIN}
 
 
 def unseen_notes(unseen: Mapping[str, Estimate]) -> tuple[str, ...]:
@@ -195,7 +194,9 @@ def judged_attributes(log: EventLog, examples: Examples, judged: Judged) -> dict
 
 
 def topics_line(result: IssueResult) -> str:
+    """How many topics are ranked, and how well; or that there are none."""
+    if not result.model.topics:
+        return f"topics: none, no {result.model.options.event} of this log names one"
     found = result.metrics.get("model_map_3")
-    if found is None:
-        return ""
-    return f", MAP@3 {found:.3f} (most popular {result.metrics['most_popular_map_3']:.3f})"
+    well = f", MAP@3 {found:.3f} (most popular {result.metrics['most_popular_map_3']:.3f})" if found is not None else ""
+    return f"topics: {len(result.model.topics)}{well}"

@@ -9,6 +9,7 @@ import typer
 
 from serving.commands.shared_options import (
     AsOfOption,
+    ByOption,
     HomeOption,
     JsonOption,
     as_of_or_default,
@@ -29,6 +30,7 @@ def train(
         float,
         typer.Option("--tune", metavar="MINUTES", min=0, help="Look so long for better settings of the trees."),
     ] = 0,
+    by: ByOption = "operator",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -40,7 +42,7 @@ def train(
 
     place = opened(home)
     cutoff = as_of_or_default(place, as_of)
-    found = train_each(place, cutoff, clock_of(place)(), tell, tune)
+    found = train_each(place, cutoff, clock_of(place)(), tell, tune, by)
     if as_json:
         show_json(found.to_json())
         return

@@ -176,7 +176,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         limit = place.settings.planning.max_staleness_days
         show(f"the newest event is older than {limit} days: nothing is planned or sent; `pehle import events` goes on")
     show(f"model in use: {found['champion'] or 'none; make one with `pehle train`'}")
-    for line in [*_model_lines(found["models"]), *_imported_lines(found["imported"])]:
+    last = str(events["last"] or "")
+    for line in [*_model_lines(found["models"], last), *_imported_lines(found["imported"], last)]:
         show(line)
     for name in found["without_model"] if found["models"] and isinstance(found["without_model"], list) else []:
         show(f"definition {name}: no model yet; make one with `pehle train`")
@@ -196,7 +197,7 @@ def _job_note(job: Mapping[str, Any]) -> str:
     return "LATE" if job["late"] else ""
 
 
-def _model_lines(states: object) -> list[str]:
+def _model_lines(states: object, last: str) -> list[str]:
     """How each model in use does: one line for what happened since, one for each reason to train again."""
     lines = []
     for state in states if isinstance(states, list) else []:
@@ -205,29 +206,36 @@ def _model_lines(states: object) -> list[str]:
         if not state["declared"]:
             lines.append(f"{name}: [churn.{state['definition']}] is no longer in pehle.toml, nobody is scored with it")
             continue
-        lines += _came_out(name, state)
+        lines += _came_out(name, state, last)
         if state["drift"]:
             drift = state["drift"]
             lines.append(
                 f"{name}: {drift['much']} of {drift['signals']} signals changed much, {drift['some']} some, "
-                "beyond what it has learnt from"
+                f"beyond what it has learnt from{_named(drift)}"
             )
         lines += [f"{name}: train again, {RETRAIN[one['reason']]}: pehle train" for one in state["retrain"]]
     return lines
 
 
-def _imported_lines(states: object) -> list[str]:
+def _named(drift: Mapping[str, Any]) -> str:
+    """Which signals changed most; nothing where none did."""
+    names = [str(change["signal"]) for change in drift["changes"][:SHOWN_CHANGES]]
+    more = drift["much"] + drift["some"] - len(names)
+    return (": " + ", ".join(names) + (f" and {more} more" if more else "")) if names else ""
+
+
+def _imported_lines(states: object, last: str) -> list[str]:
     """How the scores made elsewhere did."""
     lines = []
     for state in states if isinstance(states, list) else []:
         name = f"scores made elsewhere, {state['version']}"
         lines.append(f"{name}: {state['customers']} customers as of {state['as_of'][:10]}")
-        lines += _came_out(name, state)
+        lines += _came_out(name, state, last)
     return lines
 
 
-def _came_out(name: str, state: Mapping[str, Any]) -> list[str]:
-    """What the scorings whose horizon is over say; before there are any, when there will be."""
+def _came_out(name: str, state: Mapping[str, Any], last: str) -> list[str]:
+    """What the scorings whose horizon is over say; before there are any, when there will be. `last`: the last event."""
     if state["matured"]:
         loss, level = state["matured"]["log_loss"], state["matured"]["intercept"]
         return [
@@ -235,11 +243,14 @@ def _came_out(name: str, state: Mapping[str, Any]) -> list[str]:
             f"{state['matured']['customers']} customers scored {state['matured']['as_of'][:10]}; calibration "
             f"intercept {level['value']:+.2f} [{level['low']:+.2f}, {level['high']:+.2f}]"
         ]
+    if state["first_known"] and state["first_known"] <= last:
+        return [f"{name}: its first scores can be judged; `pehle work` does so at night"]
     if state["first_known"]:
         return [f"{name}: not enough data yet; its first scores can be judged on {state['first_known'][:10]}"]
     return [f"{name}: not enough data yet to judge its scores"]
 
 
+SHOWN_CHANGES = 5
 RETRAIN = {
     "loss": "its scores came out worse than when it was judged",
     "useless": "its scores came out no better than the same risk for everybody",

@@ -21,6 +21,7 @@ HomeOption = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="The home; default: $PEHLE_HOME, else the current folder."),
 ]
+ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; it is recorded.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 AsOfOption = Annotated[
     str | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from serving.commands.shared_options import (
+    ByOption,
     HomeOption,
     JsonOption,
     clock_of,
@@ -23,8 +24,6 @@ models = typer.Typer(
 )
 if TYPE_CHECKING:
     from training.registry import Registry
-
-ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; it is recorded.")]
 
 
 @models.callback()

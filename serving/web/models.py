@@ -191,6 +191,8 @@ def _since(state: ModelState | ImportedState, language: Language, now: datetime)
         return [language("models.did_thin")]
     if state.own_labels:
         return [language("models.did_labels")]
+    if state.first_known is not None and state.first_known <= now:
+        return [language("models.did_ready")]
     if state.first_known is not None:
         day = language.day(state.first_known, now)
         return [language("models.did_waits", day=day, n=state.horizon_days)]
