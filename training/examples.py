@@ -267,7 +267,7 @@ def one_sided(labels: pa.Table, copies: NDArray[np.int64], slices: Slices, to_ju
     """Somebody must have left and somebody stayed, both where we learn and where we judge; if not, where it lacks."""
     left = labels.column("left_us").to_numpy().astype(bool)
     for what, moments, fewest in (
-        ("fitting", slices.fit, FEWEST_OF_EACH),
+        ("fitting", slices.known_at_judge, FEWEST_OF_EACH),
         ("judging", slices.judge, to_judge),
     ):
         inside = at_moments(labels, moments) & (copies > 0)
