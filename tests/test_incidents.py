@@ -53,8 +53,19 @@ def asked_after(rows: list[dict[str, str]], day: date) -> dict[str, set[str]]:
 
 
 @pytest.mark.soak
-def test_callers_of_1655_are_ranked_as_well_as_was_promised(shared_data: Path, tmp_path: Path) -> None:
-    rows, day = tickets(shared_data), date(2016, 4, 25)
+@pytest.mark.parametrize(
+    ("day", "least_map", "least_recall"),
+    [
+        (date(2016, 4, 25), 0.365, 0.495),
+        (date(2016, 4, 18), 0.370, 0.500),
+        (date(2016, 4, 11), 0.325, 0.450),
+        (date(2016, 4, 4), 0.292, 0.410),  # little history: what Markov reaches
+    ],
+)
+def test_callers_are_ranked_as_well_as_was_promised(
+    shared_data: Path, tmp_path: Path, day: date, least_map: float, least_recall: float
+) -> None:
+    rows = tickets(shared_data)
     file, out, home = tmp_path / "before.csv", tmp_path / "scores.parquet", tmp_path / "home"
     write([row for row in rows if row["opened_at"] < day.isoformat()], file)
     home.mkdir()
@@ -74,11 +85,11 @@ def test_callers_of_1655_are_ranked_as_well_as_was_promised(shared_data: Path, t
         who: [table[f"topic_{place}"][row] for place in (1, 2, 3)] for row, who in enumerate(table["customer_id"])
     }
     judged = [(asked[who], ranked[who]) for who in sorted(asked) if who in ranked and who]
-    assert len(judged) == len([who for who in asked if who]) == 1_655
+    assert len(judged) == len([who for who in asked if who])
     precision, recall = zip(*(figures(truth, names) for truth, names in judged), strict=True)
-    found = f"MAP@3 {np.mean(precision):.4f}, recall@3 {np.mean(recall):.4f}"
-    assert np.mean(precision) >= 0.365, found
-    assert np.mean(recall) >= 0.495, found
+    found = f"{len(judged):,} callers: MAP@3 {np.mean(precision):.4f}, recall@3 {np.mean(recall):.4f}"
+    assert np.mean(precision) >= least_map, found
+    assert np.mean(recall) >= least_recall, found
 
 
 def figures(truth: set[str], names: list[str]) -> tuple[float, float]:

@@ -201,7 +201,9 @@ def test_the_fitted_model_beats_every_baseline_where_habits_differ(tmp_path: Pat
     assert result.model.topics == ("billing", "delivery", "network", "router")
     assert result.model.topic is not None
     assert metrics["model_map_3_low"] < metrics["model_map_3"] < metrics["model_map_3_high"]
-    assert 0.5 < metrics["model_macro_auroc"] < 1
+    low, macro, high = (metrics[f"model_macro_auroc{end}"] for end in ("_low", "", "_high"))
+    assert 0.5 < low < macro < high < 1
+    assert macro == pytest.approx(np.mean([one["auroc"] for one in result.by_topic.values()]))
     assert sum(one["share"] for one in result.by_topic.values()) > 0.9
     assert metrics["model_map_3"] > metrics["most_popular_map_3"] + 0.1
     assert metrics["model_map_3"] >= metrics["same_as_last_map_3"]

@@ -95,7 +95,7 @@ def content() -> Content:
                 Topic(name=EVIL, share=0.4, auroc=0.6, answered=False),
                 Topic(name="बिल", share=0.2, auroc=0.7, answered=True),
             ],
-            macro_auroc=0.65,
+            macro_auroc=Estimate(value=0.65, low=0.61, high=0.69, rows=40),
         ),
         sha256="f" * 64,
     )
@@ -117,7 +117,7 @@ def test_a_name_of_any_length_takes_one_line() -> None:
         customers=40,
         rankings=(),
         topics=[Topic(name=long, share=0.4, auroc=0.6, answered=False)],
-        macro_auroc=0.6,
+        macro_auroc=None,
     )
     plans = [long] * len(found.rows)
     table = slice_table(found.rows, found.scores["logistic"], {"plan": plans})

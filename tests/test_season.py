@@ -133,13 +133,15 @@ def test_the_year_before_must_come_truer_at_earlier_cutoffs_and_not_fail_at_the_
     levels = [0.6, 0.5, 0.3, 0.2, 0.2, 0.3]
     rehearsals, slices = rehearsed(levels, 0.4)
     moments = slices.finished
-    right = dict(zip(moments, levels, strict=True))
+    today = {moments[-1] + slices.horizon: 0.4}
+    right = dict(zip(moments, levels, strict=True)) | today
     assert comes_truer(rehearsals, right, slices, "average")
-    assert not comes_truer(rehearsals, dict.fromkeys(moments, 0.4), slices, "average")
+    assert not comes_truer(rehearsals, {moment: right[moment] for moment in moments}, slices, "average")
+    assert not comes_truer(rehearsals, dict.fromkeys(moments, 0.4) | today, slices, "average")
     assert not comes_truer(rehearsals, right | {moments[-1]: 0.9}, slices, "average")
     assert not comes_truer(rehearsals, right | {moments[0]: 0.2, moments[1]: 0.8}, slices, "average")
-    assert not comes_truer(rehearsals, {moment: right[moment] for moment in moments[-3:]}, slices, "average")
-    assert not comes_truer(rehearsals, {moment: right[moment] for moment in moments[:-1]}, slices, "average")
+    assert not comes_truer(rehearsals, {moment: right[moment] for moment in moments[-3:]} | today, slices, "average")
+    assert not comes_truer(rehearsals, {moment: right[moment] for moment in moments[:-1]} | today, slices, "average")
 
 
 def test_a_map_whose_like_harmed_before_is_not_used() -> None:

@@ -169,7 +169,9 @@ def judge(
     ways = {**baselines(pairs, properties), **scores, "model": model}
     result.metrics |= ranking_figures(truth, ways, judged.customers)
     result.by_topic = figures_by_topic(result.model.topics, truth, model)
-    result.metrics["model_macro_auroc"] = macro_auroc(result.by_topic)
+    if (macro := macro_auroc(truth, model)) is not None:
+        names = ("model_macro_auroc", "model_macro_auroc_low", "model_macro_auroc_high")
+        result.metrics |= dict(zip(names, (macro.value, macro.low, macro.high), strict=True))
     return sureness
 
 

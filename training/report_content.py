@@ -15,7 +15,7 @@ from training.issue_fitting import IssueResult
 from training.judging import Judged
 from training.model import Model
 from training.report import Content
-from training.report_topics import Topics, rankings, topics_of
+from training.report_topics import Topics, interval_of, rankings, topics_of
 from training.slices import SliceRow
 from training.stability import Stability
 from training.text_learning import ReaderFit
@@ -96,7 +96,7 @@ def topics(issues: IssueResult, answered: Collection[str] | None) -> Topics | No
         customers=int(metrics.get("judged_customers", 0)),
         rankings=rankings(metrics),
         topics=topics_of(issues.by_topic, answered),
-        macro_auroc=metrics.get("model_macro_auroc", float("nan")),
+        macro_auroc=interval_of(metrics, "model", "macro_auroc"),
     )
 
 

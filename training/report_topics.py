@@ -39,7 +39,7 @@ class Topics:
     customers: int
     rankings: Sequence[Ranking]
     topics: Sequence[Topic]
-    macro_auroc: float
+    macro_auroc: Estimate | None
 
 
 NAMES = {

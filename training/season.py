@@ -91,7 +91,7 @@ def gain(rehearsal: Rehearsal, kind: str, share: float) -> float:
 
 
 def comes_truer(rehearsals: Sequence[Rehearsal], shares: Mapping[datetime, float], slices: Slices, kind: str) -> bool:
-    """Is the level of the year before the better one?
+    """Is the level of the year before the better one, and known for today?
 
     It was so at the cutoffs whose outcome was known when the judging one came, and clearly so; and the judging one does
     not take back what they gained on average.
@@ -99,7 +99,7 @@ def comes_truer(rehearsals: Sequence[Rehearsal], shares: Mapping[datetime, float
     (judge,) = slices.judge
     gains = {one.cutoff: gain(one, kind, shares[one.cutoff]) for one in rehearsals if one.cutoff in shares}
     past = [found for cutoff, found in gains.items() if cutoff + slices.horizon <= judge]
-    if judge not in gains or len(past) < FEWEST_ASKED:
+    if judge not in gains or max(shares) <= judge or len(past) < FEWEST_ASKED:
         return False
     return steady(past) and float(np.mean(past)) > max(WORTH, -gains[judge])
 
