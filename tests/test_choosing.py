@@ -110,22 +110,31 @@ def test_signals_count_together_only_where_they_did_at_every_earlier_cutoff() ->
     assert not choose_settings(examples(12, together=1.0, turns=7), QUICK).paired
 
 
-def test_a_base_rate_that_moved_is_set_right_in_the_model_for_use() -> None:
-    world = examples(12, turns=10, moved=0.0)
+def leaving_more_often(at: Sequence[int]) -> Examples:
+    """Twelve cutoffs, at some of which a quarter of those who would stay leaves."""
     shifted = cast(Examples, World(slices_of(12), turns=99))
-    for number in (10, 11):  # the two newest: everybody leaves more often
+    for number in at:
         part = shifted.rows([shifted.slices.finished[number]])
         rng = np.random.default_rng(100 + number)
         more = (rng.random(CUSTOMERS) < 0.25).astype(float)
         cast(Any, shifted).parts[shifted.slices.finished[number]] = Rows(
             X=part.X, y=np.maximum(part.y, more), recency=part.recency, customers=part.customers
         )
+    return shifted
+
+
+def test_a_base_rate_that_moved_is_set_right_in_the_model_for_use() -> None:
+    shifted = leaving_more_often((10, 11))  # the two newest
     judged = fit_and_judge(shifted, QUICK)
     final = final_scorer(shifted, judged, QUICK)
     newest = shifted.rows([shifted.slices.finished[-1]])
     assert final.calibration.kind != "none"
     assert abs(final.predict(newest.X).mean() - newest.y.mean()) < 0.05
-    assert len(world.slices.finished) == 12
+
+
+def test_a_base_rate_that_comes_and_goes_makes_no_map() -> None:
+    judged = fit_and_judge(leaving_more_often((4, 6, 8, 10, 11)), QUICK)
+    assert {scorer.calibration.kind for scorer in judged.scorers.values()} == {"none"}
 
 
 def test_the_judged_fit_has_not_seen_what_judges_it() -> None:
