@@ -147,8 +147,8 @@ class Cohorts:
     """What everybody's counts say of a customer. Groups are numbered at three levels: peers, product, everybody."""
 
     def __init__(self, counts: pa.Table, norms: Norms) -> None:
-        self.norms, self._pace = norms, season.Pace(counts)
         of_all = pc.is_in(counts.column("kind"), value_set=pa.array([*season.CAME, *season.EXPECTED]))
+        self.norms, self._pace = norms, season.Pace(counts.filter(of_all))
         counts = counts.filter(pc.invert(of_all)).combine_chunks()
         self._words = pc.unique(counts.column("product").combine_chunks())
         day, start = (counts.column(name).to_numpy() for name in ("cutoff_day", "start"))

@@ -90,17 +90,18 @@ class Pace:
     """How fast does the clock go, at each cutoff? By the counts of everybody."""
 
     def __init__(self, counts: pa.Table) -> None:
-        """`counts`: `cutoff_day`, `kind` and `n`, each day and kind once; other kinds are passed over."""
+        """`counts`: `cutoff_day`, `kind` and `n`, each day and kind once."""
         day, n = (counts.column(name).to_numpy() for name in ("cutoff_day", "n"))
         kinds = np.array(counts.column("kind").to_pylist(), dtype=object)
-        self._days = np.unique(day[np.isin(kinds, CAME)])
-        spans = np.zeros((2, len(EDGES) - 1, len(self._days)))
+        self._days = np.unique(day)
+        spans = np.zeros((2, len(EDGES) - 1, len(self._days)), np.int64)
         for which, names in enumerate((CAME, EXPECTED)):
             for number, name in enumerate(names):
                 rows = kinds == name
                 spans[which, number, np.searchsorted(self._days, day[rows])] = n[rows]
         came, expected = spans[0], spans[1] / PARTS
-        mean = came.sum(axis=0) / np.where(known := expected.sum(axis=0) > 0, expected.sum(axis=0), 1.0)
+        total = spans[1].sum(axis=0) / PARTS  # of whole numbers: the same beside other cutoffs or alone
+        mean = came.sum(axis=0) / np.where(known := total > 0, total, 1.0)
         share = np.where(known & (mean > 0), mean, 1.0)
         pace = np.where(known & (mean > 0), (came / share + PRIOR_DAYS) / (expected + PRIOR_DAYS), 1.0)
         passed = np.cumsum(pace * np.diff(EDGES)[:, None], axis=0)
