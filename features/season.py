@@ -101,9 +101,9 @@ class Pace:
                 spans[which, number, np.searchsorted(self._days, day[rows])] = n[rows]
         came, expected = spans[0], spans[1] / PARTS
         total = spans[1].sum(axis=0) / PARTS  # of whole numbers: the same beside other cutoffs or alone
-        mean = came.sum(axis=0) / np.where(known := total > 0, total, 1.0)
-        share = np.where(known & (mean > 0), mean, 1.0)
-        pace = np.where(known & (mean > 0), (came / share + PRIOR_DAYS) / (expected + PRIOR_DAYS), 1.0)
+        known = (total > 0) & (came.sum(axis=0) > 0)
+        mean = np.where(known, came.sum(axis=0), 1.0) / np.where(known, total, 1.0)
+        pace = np.where(known, (came / mean + PRIOR_DAYS) / (expected + PRIOR_DAYS), 1.0)
         passed = np.cumsum(pace * np.diff(EDGES)[:, None], axis=0)
         self._passed = np.vstack([np.zeros(len(self._days)), passed])  # on the clock, from each age to the cutoff
 

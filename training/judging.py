@@ -23,7 +23,7 @@ from training.evaluation import Floats, log_loss, row_losses, standard_error
 from training.examples import Examples
 from training.labels import TrainingOptions
 from training.scorers import Scorer
-from training.season import at_level_of, at_share, comes_truer, in_season, shares_of
+from training.season import at_level_of, comes_truer, in_season, shares_of
 from training.walk import Rehearsal, steady, walk
 
 # Losses nearer than this are a draw: the same numbers summed in another order.
@@ -50,7 +50,7 @@ class Judged:
         """Trees of the LightGBM candidate."""
         return self.settings.rounds
 
-    @property
+    @cached_property
     def winner(self) -> str:
         """The best that can be stored, or recency alone where that has no higher log loss, here and before."""
         names = tuple(name for name in self.losses if name in (RECENCY, self.best_stored))
@@ -116,11 +116,10 @@ def fit_and_judge(examples: Examples, training: TrainingOptions, tuned: Mapping[
         now = row_losses(rows.y, raw[name]) - row_losses(rows.y, found.apply(raw[name]))
         if holds(then, Gains(now, rows.customers)) and steady(map_gains(rehearsals, name, slices.horizon)):
             fitted[name] = replace(fitted[name], calibration=found)
-    scores = {name: fitted[name].calibration.apply(unmapped) for name, unmapped in raw.items()}
     if shares:
         here = shares[slices.judge[0]]
-        fitted = {name: in_season(one, scores[name], here) for name, one in fitted.items()}
-        scores = {name: at_share(p, here) for name, p in scores.items()}
+        fitted = {name: in_season(one, raw[name], here) for name, one in fitted.items()}
+    scores = {name: fitted[name].calibration.apply(unmapped) for name, unmapped in raw.items()}
     return Judged(
         rows=rows,
         scores=scores,
